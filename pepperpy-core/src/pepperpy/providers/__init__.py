@@ -1,0 +1,104 @@
+"""One small, typed, async interface to AI services.
+
+from pepperpy.providers import create_provider
+
+async with await create_provider("openai") as provider:
+    print(await provider.complete("Explain quantum computing."))
+
+Importing this costs next to nothing: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._config import ProviderConfig, Timeouts
+    from ._provider import Provider, ReadyProvider
+    from .domain import (
+        Completion,
+        ProviderAPIError,
+        ProviderAuthenticationError,
+        ProviderCapabilityError,
+        ProviderConfigError,
+        ProviderConnectionError,
+        ProviderContentFilterError,
+        ProviderContextLengthError,
+        ProviderError,
+        ProviderInputError,
+        ProviderNotFoundError,
+        ProviderNotInitializedError,
+        ProviderPluginError,
+        ProviderQuotaError,
+        ProviderRateLimitError,
+        ProviderResponseError,
+        ProviderStreamError,
+        ProviderStreamTimeoutError,
+        ProviderTimeoutError,
+        Usage,
+    )
+    from .embeddings import Embeddings
+    from .engine import ProviderEngine, create_provider
+    from .hookspecs import ProviderSpec, hookimpl
+    from .stream import CompletionStream
+
+__all__ = [
+    "Completion",
+    "CompletionStream",
+    "Embeddings",
+    "Provider",
+    "ProviderAPIError",
+    "ProviderAuthenticationError",
+    "ProviderCapabilityError",
+    "ProviderConfig",
+    "ProviderConfigError",
+    "ProviderConnectionError",
+    "ProviderContentFilterError",
+    "ProviderContextLengthError",
+    "ProviderEngine",
+    "ProviderError",
+    "ProviderInputError",
+    "ProviderNotFoundError",
+    "ProviderNotInitializedError",
+    "ProviderPluginError",
+    "ProviderQuotaError",
+    "ProviderRateLimitError",
+    "ProviderResponseError",
+    "ProviderSpec",
+    "ProviderStreamError",
+    "ProviderStreamTimeoutError",
+    "ProviderTimeoutError",
+    "ReadyProvider",
+    "Timeouts",
+    "Usage",
+    "create_provider",
+    "hookimpl",
+]
+
+_MODULES = {
+    "CompletionStream": "stream",
+    "Embeddings": "embeddings",
+    "Provider": "_provider",
+    "ProviderConfig": "_config",
+    "ProviderEngine": "engine",
+    "ProviderSpec": "hookspecs",
+    "ReadyProvider": "_provider",
+    "Timeouts": "_config",
+    "create_provider": "engine",
+    "hookimpl": "hookspecs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_MODULES.get(name, 'domain')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

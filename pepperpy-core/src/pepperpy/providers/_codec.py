@@ -1,0 +1,41 @@
+"""JSON to bytes and back, with one kind of failure each way."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Any
+
+from .domain import ProviderInputError
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def dumps(value: Any) -> bytes:
+    """Encode as compact JSON in UTF-8.
+
+    Raises:
+        ProviderInputError: It holds what JSON or UTF-8 cannot.
+    """
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError:
+        problem = "a text holds half a surrogate pair, which is no character; decode it with errors='replace'"
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = f"the request cannot be written as JSON: {error}"
+    raise ProviderInputError(problem)
+
+
+def loads(data: bytes) -> Any:
+    """Decode JSON in UTF-8, whatever its sender says it is; a byte-order mark is passed over.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deep to be an answer.
+    """
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
+    try:
+        return json.loads(data.decode())
+    except RecursionError:
+        problem = "nested too deep"
+    raise ValueError(problem)

@@ -1,0 +1,162 @@
+"""Which providers there are: list without importing, load by name, fail alone."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pluggy
+
+from . import hookspecs
+from ._config import check_provider_type, did_you_mean
+from ._provider import Provider
+from .domain import ProviderConfigError, ProviderNotFoundError, ProviderPluginError
+from .hookspecs import ProviderSpec
+
+GROUP = "pepperpy.providers"
+
+
+def installed_entry_points() -> Iterable[importlib.metadata.EntryPoint]:
+    """Return the entry points of our group, from metadata alone."""
+    return importlib.metadata.entry_points(group=GROUP)
+
+
+class ProviderRegistry:
+    """Providers by name: those that were registered, then those that are installed.
+
+    Args:
+        entry_points: Returns the entry points that count as installed.
+    """
+
+    def __init__(
+        self, entry_points: Callable[[], Iterable[importlib.metadata.EntryPoint]] = installed_entry_points
+    ) -> None:
+        self._entry_points = entry_points
+        self._registered: dict[str, ProviderSpec] = {}
+        self._loaded: dict[str, ProviderSpec] = {}
+        self._collected: list[Iterable[ProviderSpec]] = []
+        self._plugins = pluggy.PluginManager(hookspecs.PROJECT)
+        self._plugins.add_hookspecs(hookspecs)
+        self._plugins.hook.pepperpy_providers.call_historic(result_callback=self._collected.append)
+
+    def register(self, name: str, provider: type[Provider], *, replace: bool = False) -> None:
+        """Register a class under a name; it goes before an installed provider of that name.
+
+        Raises:
+            ProviderConfigError: The name or the class cannot be used, or another class has the name and `replace`
+                is not given.
+        """
+        check_provider_type(name)
+        if not _is_provider(provider):
+            raise ProviderConfigError(f"{name!r} must be registered with a subclass of Provider, not {provider!r}")
+        known = self._registered.get(name)
+        if known is not None and known.provider is not provider and not replace:
+            raise ProviderConfigError(
+                f"{name!r} is registered already, as {_spell(known.provider)}; to put {_spell(provider)} "
+                "in its place, give replace=True"
+            )
+        self._registered[name] = ProviderSpec(name, provider)
+
+    def unregister(self, name: str) -> None:
+        """Take back a registration; an installed provider of that name is found again."""
+        if self._registered.pop(name, None) is None:
+            raise ProviderNotFoundError(f"no provider is registered as {name!r}")
+
+    def names(self) -> list[str]:
+        """Return the names of all providers, sorted, from metadata alone: no plugin is imported."""
+        return sorted({*self._registered, *(point.name for point in self._entry_points())})
+
+    def get(self, name: str) -> ProviderSpec:
+        """Return the facts of a provider; its plugin is imported the first time it is asked for.
+
+        Raises:
+            ProviderConfigError: The name cannot be one.
+            ProviderNotFoundError: There is none of this name.
+            ProviderPluginError: It did not load, or several distributions claim the name.
+        """
+        check_provider_type(name)
+        if (spec := self._registered.get(name)) or (spec := self._loaded.get(name)):
+            return spec
+        claimants = [point for point in self._entry_points() if point.name == name]
+        if not claimants:
+            raise self._not_found(name)
+        if len(claimants) > 1:
+            # Whoever comes first on the path would get the user's key.
+            owners = " and ".join(sorted(map(_distribution, claimants)))
+            raise ProviderPluginError(f"{owners} both claim the name {name!r}; uninstall one of them")
+        spec = self._loaded[name] = self._load(claimants[0])
+        return spec
+
+    def _not_found(self, name: str) -> ProviderNotFoundError:
+        installed = self.names()
+        # No command for a name that is near a known one: who mistypes must not be sent to a stranger's package.
+        hint = did_you_mean(name, installed)
+        advice = "" if hint else f"; try: pip install pepperpy-core pepperpy-{name}"
+        return ProviderNotFoundError(
+            f"no provider named {name!r}{hint or ';'} installed: {', '.join(installed) or 'none'}{advice}"
+        )
+
+    def _load(self, point: importlib.metadata.EntryPoint) -> ProviderSpec:
+        owner = _distribution(point)
+        before = set(sys.modules)
+        module: Any = None
+        self._collected.clear()
+        try:
+            module = point.load()
+            self._plugins.register(module, name=point.name)
+            specs = [spec for found in self._collected for spec in found]
+            return _choose(point.name, specs)
+        except (Exception, SystemExit) as error:
+            # Undone whole, so that a later attempt, after the plugin was mended, starts afresh.
+            if self._plugins.has_plugin(point.name):
+                self._plugins.unregister(name=point.name)
+            root = point.module.partition(".")[0]
+            for added in set(sys.modules) - before:
+                if added.partition(".")[0] == root:
+                    del sys.modules[added]
+            reason = error.message if isinstance(error, ProviderPluginError) else f"{type(error).__name__}: {error}"
+            raise ProviderPluginError(
+                f"the plugin of {point.name!r}, {point.value} of {owner}, did not load: {reason}; "
+                "upgrade or uninstall that distribution",
+                provider_type=point.name,
+                details={"distribution": owner, "entry_point": point.value},
+            ) from error
+
+
+def _choose(name: str, specs: list[ProviderSpec]) -> ProviderSpec:
+    """Return the spec of this name, once it is seen to be one that core can use."""
+    for spec in specs:
+        if not isinstance(spec, ProviderSpec):
+            raise ProviderPluginError(f"its hook yields a {type(spec).__name__}, where a ProviderSpec is due")
+        if spec.name != name:
+            continue
+        if not _is_provider(spec.provider):
+            raise ProviderPluginError(f"{spec.provider!r} is no subclass of Provider")
+        if spec.api_version > hookspecs.API_VERSION:
+            raise ProviderPluginError(
+                f"it was written to interface {spec.api_version}, newer than this core's {hookspecs.API_VERSION}: "
+                "upgrade pepperpy-core"
+            )
+        if spec.api_version < hookspecs.OLDEST_API_VERSION:
+            raise ProviderPluginError(
+                f"it was written to interface {spec.api_version}, older than {hookspecs.OLDEST_API_VERSION}, "
+                "the oldest that this core serves"
+            )
+        return spec
+    if not specs:
+        raise ProviderPluginError("it has no hook pepperpy_providers(), or the hook yields nothing")
+    raise ProviderPluginError(f"its hook yields {', '.join(repr(spec.name) for spec in specs)}, but not {name!r}")
+
+
+def _is_provider(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Provider)
+
+
+def _distribution(point: importlib.metadata.EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+
+
+def _spell(provider: type[Provider]) -> str:
+    return f"{provider.__module__}.{provider.__qualname__}"

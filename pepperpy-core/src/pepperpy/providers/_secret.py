@@ -1,0 +1,75 @@
+"""Keep a key out of everything that is printed, logged or pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from .domain import ProviderError
+
+MASK = "***"
+
+_SHORTEST = 4
+"""A shorter value is no secret, and to blot it out would garble every text."""
+
+
+class Secret:
+    """A string without a representation; `reveal()` is the one way to it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the string itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled: carry config.dict() over yourself, and protect it")
+
+
+class SecretDict(dict[str, Any]):
+    """A dict whose values are not shown."""
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{key!r}: {MASK}" for key in self) + "}"
+
+    __str__ = __repr__
+
+
+def redact(value: Any, secrets: Iterable[str]) -> Any:
+    """Return `value`, a JSON-able thing, with every one of `secrets` blotted out, in keys too."""
+    if isinstance(value, str):
+        for secret in secrets:
+            if len(secret) >= _SHORTEST:
+                value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, Mapping):
+        return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact(item, secrets) for item in value]
+    return value
+
+
+def redact_error(error: ProviderError, secrets: Iterable[str]) -> None:
+    """Blot `secrets` out of everything that `error` holds."""
+    secrets = tuple(secrets)
+    error.args = tuple(redact(argument, secrets) for argument in error.args)
+    for name, value in vars(error).items():
+        setattr(error, name, redact(value, secrets))

@@ -1,0 +1,144 @@
+"""Fill in what was not given: first from the environment, then from what the plugin declares."""
+
+from __future__ import annotations
+
+import functools
+import json
+import typing
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from ._config import ProviderConfig, did_you_mean
+from ._secret import Secret, SecretDict
+from .domain import ProviderConfigError
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+OptionsT = TypeVar("OptionsT")
+
+_SETTINGS: dict[str, Any] = {"api_key": str, "model": str, "timeout": float, "max_retries": int}
+
+
+def variables(provider_type: str, field: str, vendor_variables: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the environment variables that are looked up for a field; the first that is set wins.
+
+    >>> variables("my-llm.v2", "api_key", {"api_key": ["MY_LLM_KEY"]})
+    ['PEPPERPY_PROVIDER_MY_LLM_V2_API_KEY', 'MY_LLM_KEY']
+    """
+    ours = f"PEPPERPY_PROVIDER_{provider_type}_{field}".upper().replace("-", "_").replace(".", "_")
+    return [ours, *vendor_variables.get(field, ())]
+
+
+def complete_config(
+    config: ProviderConfig,
+    environ: Mapping[str, str],
+    *,
+    vendor_variables: Mapping[str, Iterable[str]],
+    options_type: type[Any] | None,
+    default_model: str | None = None,
+) -> ProviderConfig:
+    """Return `config` with what was not given filled in; its `dict()` stays what was given.
+
+    Only declared names are looked up, and a blank variable counts as not set.
+
+    Raises:
+        ProviderConfigError: A variable holds what the setting does not take. It names the variable.
+    """
+
+    def look_up(field: str, kind: Any) -> tuple[str, Secret] | None:
+        for name in variables(config.provider_type, field, vendor_variables):
+            if (environ.get(name) or "").strip():
+                return name, Secret(_from_text(environ[name], kind))
+        return None
+
+    settings: dict[str, Any] = {} if config.was_given("model") else {"model": default_model}
+    for field, kind in _SETTINGS.items():
+        if not config.was_given(field) and (found := look_up(field, kind)):
+            settings[field] = _checked(field, *found)
+    extras = SecretDict(config.extra_config)
+    for field, kind in _fields(options_type).items():
+        if _not_given(extras.get(field)) and (found := look_up(field, kind)):
+            extras[field] = found[1].reveal()
+    return config.completed(**settings, extra_config=extras)
+
+
+def _checked(field: str, variable: str, value: Secret) -> Any:
+    """Put a value from the environment through the checks that a given one passes."""
+    try:
+        settings: dict[str, Any] = {field: value if field == "api_key" else value.reveal()}
+        config = ProviderConfig("environment", **settings)
+        return value if field == "api_key" else getattr(config, field)
+    except ProviderConfigError as error:
+        problem = f"{error.message} (it comes from the environment variable {variable})"
+    raise ProviderConfigError(problem)
+
+
+def _from_text(text: str, kind: Any) -> Any:
+    """Read a variable's text as the type that is declared; what is no JSON stays text, and is checked as such."""
+    if kind is str or str in typing.get_args(kind):
+        return text
+    try:
+        return json.loads(text.lower() if text.lower() in {"true", "false", "none"} else text)
+    except ValueError:
+        return None if text.lower() == "none" else text
+
+
+def structure_options(options_type: type[OptionsT], extra_config: Mapping[str, Any]) -> OptionsT:
+    """Return the extras as the attrs class that the plugin declares.
+
+    Raises:
+        ProviderConfigError: A name is unknown, or a value of the wrong type. It names the field, never the value.
+    """
+    extras = SecretDict(extra_config)
+    fields = _fields(options_type)
+    for name in extras:
+        if name not in fields:
+            known = ", ".join(sorted(fields)) or "none"
+            raise ProviderConfigError(f"unknown setting {name!r}{did_you_mean(name, fields)}; known: {known}")
+    structured = SecretDict()
+    for name, kind in fields.items():
+        if _not_given(extras.get(name)):
+            continue
+        try:
+            structured[name] = _converter().structure(extras[name], kind)
+            continue
+        except Exception as error:  # noqa: BLE001 -- cattrs raises whatever a hook raises, and its text holds the value
+            problem = type(extras[name]).__name__ if not isinstance(error, ProviderConfigError) else error.message
+        raise ProviderConfigError(f"{name} must be {_spell(kind)}, not {problem}")
+    return options_type(**structured)
+
+
+def _fields(options_type: type[Any] | None) -> dict[str, Any]:
+    if options_type is None:
+        return {}
+    return {field.name: field.type for field in attrs.fields(attrs.resolve_types(options_type)) if field.init}
+
+
+def _not_given(value: object) -> bool:
+    return value is None or value == {} or (isinstance(value, str) and not value.strip())
+
+
+def _spell(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "").replace(" | None", "")
+
+
+@functools.cache
+def _converter() -> Converter:
+    # Here, because cattrs costs more to import than all of core, and most providers are made without extras.
+    from cattrs import Converter
+
+    converter = Converter(detailed_validation=False, forbid_extra_keys=True)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook(float, lambda value, _: float(_exactly(value, (int, float))))
+    return converter
+
+
+def _exactly(value: Any, kind: Any) -> Any:
+    """Pass a value of the type and refuse all others, where cattrs would convert: 1 is no name."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError
+    return value

@@ -1,0 +1,162 @@
+"""The open answer to one request: its status, its headers, and its body as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import aiohttp
+
+from ..domain import ProviderError
+from .body import BodyTooLarge, Inflater
+from .session import Session
+
+logger = logging.getLogger("pepperpy")
+
+ERROR_BODY_BYTES = 1024 * 1024
+ERROR_BODY_SECONDS = 10.0
+DRAIN_BYTES = 64 * 1024
+DRAIN_SECONDS = 0.1
+
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-generation-id")
+
+
+class ByteStream:
+    """The answer to one request. Whoever has it closes it; dropping it closes it too.
+
+    It has no representation: aiohttp's would show headers in every traceback with locals.
+
+    Args:
+        response: aiohttp's answer, its body unread.
+        session: Where it is under way.
+        translate: Makes our error of aiohttp's.
+        limit: The longest body, unpacked, in bytes.
+    """
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        session: Session,
+        translate: Callable[[BaseException], ProviderError],
+        limit: int,
+    ) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response: aiohttp.ClientResponse | None = response
+        self._content = response.content
+        self._session = session
+        self._translate = translate
+        self._room = limit
+        self._inflater: Inflater | None = None
+        session.under_way.add(response)
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's name for the request."""
+        for name in _REQUEST_ID_HEADERS:
+            if value := self.headers.get(name):
+                return value[:200]
+        return None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is one JSON document instead of events."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() in (
+            "application/json",
+            "text/json",
+        )
+
+    async def read(self) -> bytes:
+        """Return the bytes that have come, at least one, or none at the end of the body.
+
+        Raises:
+            ProviderError: The body was cut, fell silent, is too long or cannot be unpacked.
+        """
+        try:
+            if "Content-Encoding" in self.headers:
+                chunk = await self._read_packed()
+            else:
+                chunk = await self._content.readany()
+            self._room -= len(chunk)
+            if self._room < 0:
+                raise BodyTooLarge("too large")
+            return chunk
+        except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
+            if rest := self._unread():
+                return rest
+            error = self._translate(fault)
+        self.close()
+        raise error
+
+    async def _read_packed(self) -> bytes:
+        if self._inflater is None:
+            encoding = self.headers["Content-Encoding"].strip().lower()
+            if encoding in ("", "identity"):
+                return await self._content.readany()
+            self._inflater = Inflater(encoding)
+        while packed := await self._content.readany():
+            if chunk := self._inflater.feed(packed, self._room):
+                return chunk
+        self._inflater.close()
+        return b""
+
+    def _unread(self) -> bytes:
+        # A cut makes aiohttp withhold what had come before it, which a slow consumer has not read yet but is owed.
+        buffer = getattr(self._content, "_buffer", None)
+        return self._content._read_nowait(-1) if buffer and self._inflater is None else b""
+
+    async def read_to_end(self) -> bytes:
+        """Return the whole body."""
+        length = self.headers.get("Content-Length", "")
+        if length.isdecimal() and len(length) < 20 and int(length) > self._room:
+            self.close()
+            raise self._translate(BodyTooLarge("too large"))
+        chunks = []
+        while chunk := await self.read():
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def read_error(self) -> bytes:
+        """Return what can be had of an error's body within 1 MiB and 10 s: the status alone is an answer."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(ERROR_BODY_SECONDS):
+                while len(body) < ERROR_BODY_BYTES and (chunk := await self.read()):
+                    body += chunk
+        except (ProviderError, TimeoutError) as fault:
+            logger.debug("the body of an error is not whole: %s", type(fault).__name__)
+        return bytes(body[:ERROR_BODY_BYTES])
+
+    async def finish(self) -> None:
+        """Let go of a body that said all it had to say.
+
+        A little is read on for the body's end, so that the connection goes back to the pool; one that has no end
+        there is closed.
+        """
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                room = DRAIN_BYTES
+                while room > 0 and (chunk := await self._content.readany()):
+                    room -= len(chunk)
+        except (aiohttp.ClientError, OSError) as fault:  # OSError: a timeout is one
+            logger.debug("a connection is not kept: %s", type(fault).__name__)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection, unless the end of the body has given it back to the pool."""
+        response, self._response = self._response, None
+        if response is None or self._session.loop.is_closed():
+            return
+        if self._session.is_here():
+            self._close(response)
+        else:
+            self._session.loop.call_soon_threadsafe(self._close, response)
+
+    def _close(self, response: aiohttp.ClientResponse) -> None:
+        self._session.under_way.discard(response)
+        response.close()
+
+    def __del__(self) -> None:
+        self.close()

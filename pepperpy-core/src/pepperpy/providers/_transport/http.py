@@ -1,0 +1,307 @@
+"""Requests over aiohttp: send, retry, bound, and say in our own words what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from .._codec import dumps, loads
+from .._config import Timeouts
+from .._secret import SecretDict
+from ..dialect import Request, api_error, response_error
+from ..domain import (
+    ProviderAPIError,
+    ProviderConnectionError,
+    ProviderError,
+    ProviderNotInitializedError,
+    ProviderQuotaError,
+    ProviderTimeoutError,
+)
+from . import retry
+from .answer import ByteStream
+from .body import BodyError, BodyTooLarge
+from .session import Session, Sessions, StaleConnection
+
+T = TypeVar("T")
+
+logger = logging.getLogger("pepperpy")
+
+STALE_AT_MOST = 1_000
+
+
+class HTTPTransport:
+    """Sends the requests of one provider to one origin.
+
+    Args:
+        base_url: What every request's path is put behind.
+        headers: Sent with every request; the key is among them.
+        parse_error: Reads an answer that is an error: its status and its decoded body.
+        timeouts: The bounds in time.
+        max_retries: Requests after the first.
+        max_retry_wait: The longest delay in seconds that is obeyed; a longer one ends the call.
+        max_response_bytes: The longest answer, unpacked.
+        trust_env: Whether the environment's proxies are used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        parse_error: Callable[[int, Any], ProviderAPIError],
+        timeouts: Timeouts,
+        max_retries: int,
+        max_retry_wait: float,
+        max_response_bytes: int,
+        trust_env: bool,
+    ) -> None:
+        self._base_url = base_url
+        self._host = urlsplit(base_url).hostname
+        self._parse_error = parse_error
+        self._max_retries = max_retries
+        self._max_retry_wait = max_retry_wait
+        self._max_response_bytes = max_response_bytes
+        self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect, sock_read=timeouts.idle)
+        self._sessions = Sessions(
+            base_url,
+            headers,
+            timeout=aiohttp.ClientTimeout(total=timeouts.attempt, sock_connect=timeouts.connect),
+            trust_env=trust_env,
+        )
+        self._budget = retry.RetryBudget()
+        self._open = False
+
+    def open(self) -> None:
+        """Let requests through; no connection is made before the first."""
+        self._open = True
+
+    async def close(self) -> None:
+        """End what is under way with `ProviderNotInitializedError` and close all connections."""
+        self._open = False
+        await self._sessions.close()
+
+    async def post(self, request: Request, parse: Callable[[Any], T]) -> tuple[T, int]:
+        """Send a request and return its answer as `parse` reads it, with the number of requests it took.
+
+        Raises:
+            ProviderError: It failed, and so did the retries that it was worth.
+        """
+        body = dumps(request.body)
+
+        async def attempt() -> T:
+            source = await self._send(request, body, None)
+            try:
+                return parse(decode(await source.read_to_end()))
+            finally:
+                source.close()
+
+        return await self.retrying(attempt)
+
+    async def stream(self, request: Request, begin: Callable[[ByteStream], Awaitable[T]]) -> tuple[T, int]:
+        """Send a request, hand the open answer to `begin`, and return what that makes of it.
+
+        What `begin` raises counts as a failed attempt: nothing was handed out yet.
+        """
+        body = dumps(request.body)
+
+        async def attempt() -> T:
+            source = await self._send(request, body, self._stream_timeout)
+            try:
+                return await begin(source)
+            except BaseException:
+                source.close()
+                raise
+
+        return await self.retrying(attempt)
+
+    async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> tuple[T, int]:
+        """Run `attempt` until it succeeds, fails for good, or no retry is left."""
+        attempts = 0
+        delays = None
+        while True:
+            attempts += 1
+            try:
+                result = await attempt()
+            except ProviderError as failure:
+                error = failure
+            else:
+                self._budget.give_back()
+                return result, attempts
+            # Out here, so that the error of the next attempt does not carry this one as its context.
+            error.details["attempts"] = attempts
+            if not error.retryable or attempts > self._max_retries:
+                break
+            asked = error.retry_after
+            if asked is not None and asked > self._max_retry_wait:
+                error.args = (
+                    f"{error.message} (it asks to wait {asked:g} s; at most {self._max_retry_wait:g} s are waited)",
+                )
+                break
+            if not self._budget.take():
+                error.args = (f"{error.message} (not retried: too many requests of this provider failed lately)",)
+                break
+            delays = delays or retry.delays()
+            seconds = retry.delay(next(delays), asked)
+            logger.info(
+                "retrying: host=%s error=%s status=%s attempt=%d wait=%.2f",
+                self._host,
+                type(error).__name__,
+                error.details.get("status"),
+                attempts,
+                seconds,
+            )
+            await self._wait(seconds)
+        raise error
+
+    async def _wait(self, seconds: float) -> None:
+        session = await self._sessions.get()
+        wait = _Wait(seconds)
+        session.under_way.add(wait)
+        try:
+            await wait.over
+        finally:
+            wait.close()
+            session.under_way.discard(wait)
+        self._check_open()
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise ProviderNotInitializedError("the provider was cleaned up while the call was under way")
+
+    async def _send(self, request: Request, body: bytes, timeout: aiohttp.ClientTimeout | None) -> ByteStream:
+        """Send once and return the answer with a good status, its body unread."""
+        self._check_open()
+        session = await self._sessions.get()
+        headers = SecretDict({"Content-Type": _JSON, "Accept": "text/event-stream" if request.stream else _JSON})
+        headers.update(request.headers or {})
+        started = time.perf_counter()
+        answer = await self._exchange(
+            session,
+            self._base_url + request.path,
+            data=body,
+            headers=headers,
+            **({} if timeout is None else {"timeout": timeout}),
+        )
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "answered: method=POST host=%s status=%d seconds=%.3f request_id=%s",
+                self._host,
+                answer.status,
+                time.perf_counter() - started,
+                answer.request_id,
+            )
+        if 200 <= answer.status < 300:
+            return answer
+        try:
+            error = await self._error(answer)
+        finally:
+            answer.close()
+        raise error
+
+    async def _exchange(self, session: Session, url: str, **how: Any) -> ByteStream:
+        error = ProviderError()
+        for _ in range(STALE_AT_MOST):
+            try:
+                response = await session.http.post(url, allow_redirects=False, **how)
+                return ByteStream(response, session, self.translate, self._max_response_bytes)
+            except StaleConnection as stale:
+                error = self.translate(stale)
+            except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
+                error = self.translate(fault)
+                break
+        # Out here, so that aiohttp's error, whose repr holds the headers, is neither its context nor in a frame.
+        raise error
+
+    async def _error(self, answer: ByteStream) -> ProviderAPIError:
+        if 300 <= answer.status < 400:
+            error = api_error(answer.status, "a redirect, which is not followed; set base_url to where the service is")
+        else:
+            error = self._parse_error(answer.status, decode_error(await answer.read_error()))
+        if (asked := retry.parse_retry_after(answer.headers)) is not None:
+            error.details["retry_after"] = asked
+        if answer.request_id is not None:
+            error.details["request_id"] = answer.request_id
+        told = answer.headers.get("x-should-retry", "").lower()
+        if told == "false" or (told == "true" and not isinstance(error, ProviderQuotaError)):
+            error.retryable = told == "true"
+        return error
+
+    def translate(self, fault: BaseException) -> ProviderError:
+        """Return our error for one of aiohttp's, which itself goes no further: its repr holds the headers."""
+        if not self._open:
+            return ProviderNotInitializedError("the provider was cleaned up while the call was under way")
+        if isinstance(fault, BodyTooLarge):
+            return response_error(f"with more than {self._max_response_bytes:,} bytes; see max_response_bytes")
+        if isinstance(fault, BodyError):
+            return ProviderConnectionError(f"the answer of {self._host} is {fault}", details={"host": self._host})
+        details: dict[str, Any] = {"host": self._host, "cause": type(fault).__name__}
+        if isinstance(fault, TimeoutError):
+            what = "connect to" if isinstance(fault, aiohttp.ConnectionTimeoutError) else "get an answer from"
+            return ProviderTimeoutError(f"could not {what} {self._host} in time; see timeout", details=details)
+        if isinstance(fault, (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)):
+            return ProviderConnectionError(
+                f"the TLS connection to {self._host} cannot be trusted; check its certificate and base_url",
+                details=details,
+                retryable=False,
+            )
+        if isinstance(fault, aiohttp.ClientConnectorDNSError):
+            return ProviderConnectionError(
+                f"the name {self._host} cannot be resolved; check base_url and the network", details=details
+            )
+        if isinstance(fault, aiohttp.ClientConnectorError):
+            reason = fault.os_error.strerror or type(fault.os_error).__name__
+            return ProviderConnectionError(
+                f"cannot connect to {self._host}: {reason}; check base_url and the network", details=details
+            )
+        if isinstance(fault, aiohttp.ClientResponseError):
+            return ProviderConnectionError(
+                f"the answer of {self._host} is no valid HTTP; check base_url", details=details
+            )
+        return ProviderConnectionError(
+            f"the connection to {self._host} broke before the answer was whole; try again", details=details
+        )
+
+
+class _Wait:
+    """A pause that can be cut short."""
+
+    def __init__(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.over = loop.create_future()
+        self._timer = loop.call_later(seconds, self.close)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        if not self.over.done():
+            self.over.set_result(None)
+
+
+_JSON = "application/json"
+
+
+def decode(body: bytes) -> Any:
+    """Decode the body of a good answer.
+
+    Raises:
+        ProviderResponseError: It is no JSON.
+    """
+    try:
+        return loads(body)
+    except ValueError:
+        problem = "with a body that is no JSON" if body.strip() else "with nothing"
+    raise response_error(problem)
+
+
+def decode_error(body: bytes) -> Any:
+    """Decode the body of an error: JSON where it is that, else its text; events are taken for what they carry."""
+    text = body.decode("utf-8", "replace").strip().removeprefix("data:")
+    try:
+        return loads(text.encode())
+    except ValueError:
+        return text

@@ -1,0 +1,166 @@
+"""One aiohttp session for each running loop, closed with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import urllib.request
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest, ClientResponse
+from aiohttp.connector import Connection
+
+from .body import ENCODINGS
+
+
+class StaleConnection(aiohttp.ClientConnectionError):
+    """A pooled connection was closed, or holds bytes that nobody asked for; nothing was sent on it."""
+
+
+class CarefulRequest(ClientRequest):
+    """A request that looks at its connection before it writes.
+
+    What lies unread on an idle connection is its end or an answer to nothing: aiohttp would hand that to this request.
+    """
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Send the request, or raise `StaleConnection` while that is still free of consequences."""
+        protocol = conn.protocol
+        # A fresh TLS connection may well hold something unread: the session tickets of its handshake.
+        used = getattr(protocol, "carried_a_request", False)
+        if protocol is None or protocol.should_close or (used and _readable(conn.transport)):
+            raise StaleConnection("the connection is used up")
+        protocol.carried_a_request = True  # type: ignore[attr-defined]
+        return await super().send(conn)
+
+
+def _readable(transport: asyncio.Transport | None) -> bool:
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is None:
+        return False
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([sock.fileno()], [], [], 0)[0])
+
+
+class Closable(Protocol):
+    """What is under way in a session, and ends with it."""
+
+    def close(self) -> object:
+        """End it; whoever awaits it gets an error."""
+
+
+class Session:
+    """An aiohttp session of one loop, with what is under way in it.
+
+    Attributes:
+        http: The aiohttp session.
+        loop: The loop that it belongs to.
+        pid: The process that it belongs to.
+        under_way: Open answers and waits. They are ended with the session: aiohttp lets the reader of an answer whose
+            connector was closed wait for ever.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self.http = http
+        self.under_way: set[Closable] = set()
+        self.loop = asyncio.get_running_loop()
+        self.pid = os.getpid()
+        self._janitor = self._close_with_the_loop()
+
+    def is_here(self) -> bool:
+        """Tell whether the caller runs in the session's loop."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+
+    async def open(self) -> None:
+        """Tie the session to the end of the running loop."""
+        await anext(self._janitor)
+
+    async def close(self) -> None:
+        """End what is under way and close the connections."""
+        await self._janitor.aclose()
+
+    async def _close_with_the_loop(self) -> AsyncGenerator[None]:
+        # When a loop ends, it closes its unfinished async generators: the only hook there is for whoever forgot
+        # cleanup(), and with it no connection outlives its loop.
+        try:
+            yield
+        finally:
+            for closable in tuple(self.under_way):
+                closable.close()
+            await self.http.close()
+
+
+class Sessions:
+    """The sessions of one provider: made on first use, one for each running loop.
+
+    Args:
+        base_url: The origin of all requests, for which a proxy is looked up.
+        headers: Sent with every request; the key is among them.
+        timeout: aiohttp's bounds for one plain request.
+        trust_env: Whether the environment's proxies are used; its .netrc never is.
+    """
+
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], *, timeout: aiohttp.ClientTimeout, trust_env: bool
+    ) -> None:
+        self._base_url = base_url
+        self._headers = headers
+        self._timeout = timeout
+        self._trust_env = trust_env
+        self._sessions: dict[asyncio.AbstractEventLoop, Session] = {}
+
+    async def get(self) -> Session:
+        """Return the session of the running loop."""
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is not None and session.pid == os.getpid() and not session.http.closed:
+            return session
+        for ended in [known for known in self._sessions if known.is_closed()]:
+            del self._sessions[ended]
+        # Entered before the first await, so that calls that begin together share it.
+        session = self._sessions[loop] = Session(self._make())
+        await session.open()
+        return session
+
+    def _make(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            headers={"Accept-Encoding": ENCODINGS, **self._headers},
+            timeout=self._timeout,
+            # No limit: a call that waited for a pooled connection would take that for the service's silence.
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            request_class=CarefulRequest,
+            # Looked up once, since aiohttp's own trust_env triples the cost of each request, and reads .netrc too.
+            proxy=_environment_proxy(self._base_url) if self._trust_env else None,
+        )
+
+    async def close(self) -> None:
+        """Close the session of the running loop, and have other live loops close theirs."""
+        running = asyncio.get_running_loop()
+        sessions, self._sessions = self._sessions, {}
+        for loop, session in sessions.items():
+            if session.pid != os.getpid() or loop.is_closed():
+                # The first are the parent's, which goes on using them; the second went with their loop.
+                continue
+            if loop is running:
+                await session.close()
+            else:
+                asyncio.run_coroutine_threadsafe(session.close(), loop)
+
+
+def _environment_proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)

@@ -1,0 +1,110 @@
+"""Server-sent events from bytes, without I/O."""
+
+from __future__ import annotations
+
+import codecs
+
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+_MAX_STRAY_BYTES = 1024 * 1024
+
+
+class EventTooLarge(Exception):
+    """An event has no end within the limit."""
+
+
+class SSEDecoder:
+    """Turns a body that comes in arbitrary pieces into the data of its events.
+
+    Follows the WHATWG's rules for event streams: lines end with LF, CR or CRLF; `data` lines of one event are joined
+    with LF; comments and other fields are passed over.
+
+    Attributes:
+        stray: The lines that are no field of an event stream, as they came. A body that is none, such as a bare JSON
+            object, is found here whole.
+    """
+
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.stray = bytearray()
+        self._max_event_bytes = max_event_bytes
+        self._buffer = bytearray()
+        self._searched = 0
+        self._begun = False
+        self._after_cr = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Take some bytes and return the data of the events that end in them.
+
+        Raises:
+            EventTooLarge: What has no end yet is longer than the limit.
+        """
+        if b"\r" in chunk or self._after_cr:
+            chunk = self._with_line_feeds(chunk)
+        buffer = self._buffer
+        buffer += chunk
+        if not self._begun:
+            if len(buffer) < 3 and codecs.BOM_UTF8.startswith(buffer):
+                return []
+            self._begun = True
+            if buffer.startswith(codecs.BOM_UTF8):
+                del buffer[:3]
+        end = buffer.rfind(b"\n\n", max(0, self._searched - 1))
+        if end < 0:
+            self._searched = len(buffer)
+            if self._searched > self._max_event_bytes:
+                raise EventTooLarge
+            return []
+        blocks = bytes(buffer[:end]).split(b"\n\n")
+        del buffer[: end + 2]
+        self._searched = 0
+        return self._events(blocks)
+
+    def close(self) -> list[bytes]:
+        """Return the data of a last event that has no blank line behind it."""
+        blocks = [bytes(self._buffer)]
+        self._buffer.clear()
+        return self._events(blocks)
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        # A CR ends its line at once; if the LF of the same line end comes in the next piece, it is dropped there.
+        if self._after_cr and chunk:
+            self._after_cr = False
+            if chunk.startswith(b"\n"):
+                chunk = chunk[1:]
+        if chunk.endswith(b"\r"):
+            self._after_cr = True
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _events(self, blocks: list[bytes]) -> list[bytes]:
+        events = []
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:
+                events.append(block[6:])
+            elif block and (data := self._read(block)) is not None:
+                events.append(data)
+        return events
+
+    def _read(self, block: bytes) -> bytes | None:
+        data = []
+        for line in block.split(b"\n"):
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                data.append(value[1:] if value.startswith(b" ") else value)
+            elif line and field not in (b"", b"event", b"id", b"retry") and len(self.stray) < _MAX_STRAY_BYTES:
+                self.stray += line + b"\n"
+        return b"\n".join(data) if data else None
+
+
+class WholeBody:
+    """Stands in for a decoder where the body is no event stream but one document: all of it is `stray`."""
+
+    def __init__(self) -> None:
+        self.stray = bytearray()
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Keep the bytes."""
+        self.stray += chunk
+        return []
+
+    def close(self) -> list[bytes]:
+        """Return no events."""
+        return []

@@ -1,0 +1,241 @@
+"""What a dialect is: the pure half of a provider, which knows a wire format and does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from .domain import (
+    Completion,
+    ProviderAPIError,
+    ProviderAuthenticationError,
+    ProviderContentFilterError,
+    ProviderContextLengthError,
+    ProviderQuotaError,
+    ProviderRateLimitError,
+    ProviderResponseError,
+    Usage,
+    cut,
+)
+
+
+@attrs.frozen
+class Request:
+    """A request before it is sent.
+
+    Attributes:
+        path: Where to, below the provider's `base_url`; begins with a slash, its variable parts percent-encoded.
+        body: What is sent as JSON.
+        stream: Whether the answer is to come as server-sent events.
+        headers: Headers of this request alone; a key goes into the provider's headers instead.
+    """
+
+    path: str
+    body: Mapping[str, Any]
+    stream: bool = False
+    headers: Mapping[str, str] | None = None
+
+
+@attrs.frozen
+class EmbeddingBatch:
+    """The vectors of one request, in the order of its texts.
+
+    Attributes:
+        vectors: Each a list of floats or an `array("f")`; none empty, all finite and of one length.
+        usage: What the request used.
+        model: The model that embedded, as the service names it.
+    """
+
+    vectors: Sequence[Sequence[float]]
+    usage: Usage = Usage()
+    model: str | None = None
+
+
+@attrs.frozen
+class EmbeddingLimits:
+    """How much one request for embeddings takes.
+
+    Attributes:
+        inputs: Texts at most.
+        size: UTF-8 bytes at most of all texts together. No tokenizer makes more tokens than there are bytes, so a
+            service's limit in tokens can stand here as it is; None is no limit.
+    """
+
+    inputs: int = 100
+    size: int | None = None
+
+
+class StreamParser(Protocol):
+    """Reads the events of one stream. It never raises on account of what the service sent."""
+
+    done: bool
+    """The service's own terminator was read: nothing behind it counts."""
+
+    error: ProviderAPIError | None
+    """The error that the service sent in the middle of the stream: nothing behind it counts."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer ended as the service ends one, so that the end of the connection is no cut."""
+        ...
+
+    def feed(self, events: Sequence[bytes]) -> list[str]:
+        """Read the data of some events and return the pieces of text in them, none empty."""
+        ...
+
+    def completion(self) -> Completion:
+        """Return what has come so far as a completion; whole once the stream has ended."""
+        ...
+
+
+class Dialect(Protocol):
+    """A wire format as total functions: every input gives a value or a `ProviderError`, and nothing is awaited."""
+
+    @property
+    def embedding_limits(self) -> EmbeddingLimits:
+        """How much one request for embeddings takes."""
+        ...
+
+    def complete(self, prompt: str, *, model: str, stream: bool, options: Mapping[str, Any]) -> Request:
+        """Return the request that completes a prompt.
+
+        Args:
+            prompt: Not blank.
+            model: The model's name, any string.
+            stream: Whether to stream.
+            options: What the caller gave beyond that, by name, None left out.
+
+        Raises:
+            ProviderInputError: An option is unknown or has a wrong value.
+            ProviderCapabilityError: The service cannot do what an option asks for.
+        """
+        ...
+
+    def parse_completion(self, payload: Any) -> Completion:
+        """Read a decoded answer.
+
+        Raises:
+            ProviderAPIError: The service answered with an error, or with what it does not document.
+        """
+        ...
+
+    def stream_parser(self) -> StreamParser:
+        """Return the reader of one stream."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, model: str, dimensions: int | None, options: Mapping[str, Any]) -> Request:
+        """Return the request that embeds some texts; raises as `complete` does."""
+        ...
+
+    def parse_embeddings(self, payload: Any, count: int) -> EmbeddingBatch:
+        """Read a decoded answer with the vectors of `count` texts.
+
+        Raises:
+            ProviderAPIError: The service answered with an error, or with what it does not document.
+        """
+        ...
+
+    def parse_error(self, status: int, payload: Any) -> ProviderAPIError:
+        """Return the error that an answer of this status means.
+
+        Args:
+            status: The HTTP status.
+            payload: The decoded JSON, or the body's text where it is none, possibly empty.
+        """
+        ...
+
+
+# What a status means where the service's own code says nothing more, and what to do about each kind.
+_STATUSES: dict[int, type[ProviderAPIError]] = {
+    401: ProviderAuthenticationError,
+    402: ProviderQuotaError,
+    403: ProviderAuthenticationError,
+    413: ProviderContextLengthError,
+    429: ProviderRateLimitError,
+}
+_RETRYABLE_STATUSES = frozenset({408, 409})
+_ADVICE: dict[type[ProviderAPIError], str] = {
+    ProviderAuthenticationError: "check the key and what it may do",
+    ProviderRateLimitError: "wait, or send fewer requests at once",
+    ProviderQuotaError: "check the plan, the credit and the limits of the account",
+    ProviderContextLengthError: "shorten the prompt or choose a model with a larger context",
+    ProviderContentFilterError: "rephrase the prompt",
+    ProviderResponseError: "check that base_url names the service that this provider speaks to",
+}
+_MESSAGE_ROOM = 1_500
+_BODY_ROOM = 2_000
+
+
+def api_error(
+    status: int,
+    message: str,
+    *,
+    kind: type[ProviderAPIError] | None = None,
+    retryable: bool | None = None,
+    **details: Any,
+) -> ProviderAPIError:
+    """Return the error that a service's answer means: the one place where a status becomes a class.
+
+    Args:
+        status: The HTTP status.
+        message: The service's own words, possibly empty.
+        kind: The class, where the service's code tells it better than the status.
+        retryable: Whether a repetition may help, where the service's code tells it better than class and status.
+        **details: JSON-able facts, such as `code`; None is left out.
+    """
+    kind = kind or _STATUSES.get(status, ProviderAPIError)
+    if retryable is None:
+        retryable = kind.retryable or (kind is ProviderAPIError and (status in _RETRYABLE_STATUSES or status >= 500))
+    if kind in _ADVICE:
+        advice = _ADVICE[kind]
+    elif retryable:
+        advice = "try again later"
+    elif status == 404:
+        advice = "check the model's name and base_url"
+    else:
+        advice = "check the request"
+    said = cut(message.strip(), _MESSAGE_ROOM) or "no message"
+    facts = {name: cut(value, _BODY_ROOM) if isinstance(value, str) else value for name, value in details.items()}
+    return kind(
+        f"the service answered {status}: {said}; {advice}",
+        details={"status": status, **{name: value for name, value in facts.items() if value is not None}},
+        retryable=retryable,
+    )
+
+
+def response_error(problem: str, *, retryable: bool = False) -> ProviderResponseError:
+    """Return the error for a good status with an answer that is not what the service documents."""
+    return ProviderResponseError(
+        f"the service answered 200, but {problem}; {_ADVICE[ProviderResponseError]}",
+        details={"status": 200},
+        retryable=retryable,
+    )
+
+
+def find_message(payload: Any) -> str:
+    """Return the service's words from an error body of whatever shape: object, list, text, nothing."""
+    if isinstance(payload, str):
+        return payload
+    if isinstance(payload, list):
+        return "; ".join(filter(None, map(find_message, payload[:5])))
+    if isinstance(payload, Mapping):
+        for key in ("message", "msg", "error", "detail", "details", "error_description", "errors", "description"):
+            if found := find_message(payload.get(key)):
+                return found
+    return ""
+
+
+def check_not_refused(completion: Completion) -> ProviderContentFilterError | None:
+    """Return the error for an answer that was filtered or refused whole.
+
+    One of which something is left is handed over, and says so by its `finish_reason`.
+    """
+    if completion or not (completion.refusal or completion.finish_reason == "content_filter"):
+        return None
+    said = completion.refusal or f"the answer was filtered ({completion.native_finish_reason})"
+    return ProviderContentFilterError(
+        f"{cut(said, _MESSAGE_ROOM)}; {_ADVICE[ProviderContentFilterError]}",
+        details={"status": 200, "code": completion.native_finish_reason},
+    )

@@ -1,0 +1,1 @@
+"""The wire formats that more than one provider speaks."""

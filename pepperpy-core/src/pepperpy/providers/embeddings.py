@@ -1,0 +1,78 @@
+"""Embedding vectors, held compactly."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+from .domain import Usage
+
+
+class Embeddings(Sequence[list[float]]):
+    """The vectors of many texts, in their order.
+
+    A sequence whose items are `list[float]`, over one buffer of float32 in which the vectors lie one after the other.
+    NumPy wraps it without copying: `numpy.asarray(embeddings)` has the shape `(len(embeddings), dimensions)`.
+
+    Args:
+        vectors: An `array("f")` of all the vectors' numbers; it is kept, not copied.
+        dimensions: The length of each vector.
+        usage: What all requests used together.
+        model: The model that embedded, as the service names it.
+    """
+
+    __slots__ = ("_vectors", "dimensions", "model", "usage")
+
+    def __init__(
+        self, vectors: array[float], dimensions: int, *, usage: Usage | None = None, model: str | None = None
+    ) -> None:
+        if vectors.typecode != "f" or dimensions < 0 or len(vectors) % (dimensions or 1):
+            raise ValueError('vectors must be an array("f") of whole vectors')
+        self._vectors = vectors
+        self.dimensions = dimensions
+        self.usage = Usage() if usage is None else usage
+        self.model = model
+
+    @property
+    def buffer(self) -> memoryview[Any]:
+        """The numbers as a read-only view of shape `(len(self), dimensions)`, format "f"."""
+        flat = memoryview(self._vectors).toreadonly()
+        return flat.cast("B").cast("f", (len(self), self.dimensions)) if self._vectors else flat
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return {
+            "version": 3,
+            "shape": (len(self), self.dimensions),
+            "typestr": "<f4" if sys.byteorder == "little" else ">f4",
+            "data": memoryview(self._vectors),
+        }
+
+    def __len__(self) -> int:
+        return len(self._vectors) // self.dimensions if self.dimensions else 0
+
+    def __iter__(self) -> Iterator[list[float]]:
+        for start in range(0, len(self._vectors), self.dimensions or 1):
+            yield self._vectors[start : start + self.dimensions].tolist()
+
+    @overload
+    def __getitem__(self, index: int) -> list[float]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[float]]: ...
+    def __getitem__(self, index: int | slice) -> list[float] | list[list[float]]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        start = range(len(self))[index] * self.dimensions
+        return self._vectors[start : start + self.dimensions].tolist()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Embeddings):
+            return NotImplemented
+        return (self.dimensions, self._vectors) == (other.dimensions, other._vectors)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} embeddings of {self.dimensions} dimensions, model={self.model!r}>"

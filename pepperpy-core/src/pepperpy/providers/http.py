@@ -1,0 +1,321 @@
+"""A provider that speaks HTTP: a dialect, the transport, and a few lines of identity."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from . import options as check
+from ._config import ProviderConfig, is_visible_ascii
+from ._provider import Provider, check_text, check_texts, gather_embeddings
+from ._secret import SecretDict, redact_error
+from ._settings import structure_options
+from ._transport.answer import ByteStream
+from ._transport.body import MAX_RESPONSE_BYTES
+from ._transport.http import HTTPTransport, decode
+from .dialect import Dialect, EmbeddingBatch, EmbeddingLimits, Request, check_not_refused
+from .domain import Completion, ProviderConfigError, ProviderError, ProviderInputError
+from .embeddings import Embeddings
+from .stream import CompletionStream
+
+__all__ = ["CompletionStream", "HTTPOptions", "HTTPProvider", "header_value"]
+
+
+@attrs.frozen(kw_only=True)
+class HTTPOptions:
+    """The extras that every HTTP provider takes; a plugin's own class inherits from it.
+
+    Attributes:
+        base_url: Where the service is, version included; the paths of the dialect are put behind it.
+        embedding_model: The model that embeds where a call names none.
+        headers: Sent with every request, beside those of the provider. They count as secret.
+        max_response_bytes: The longest answer, unpacked.
+        max_retry_wait: The longest delay in seconds that a service may ask for; a longer one ends the call.
+        trust_env: Whether the environment's proxies are used. Its .netrc never is, and no variable turns off TLS.
+    """
+
+    base_url: str | None = None
+    embedding_model: str | None = None
+    headers: dict[str, str] = attrs.field(factory=dict, repr=False)
+    max_response_bytes: int = MAX_RESPONSE_BYTES
+    max_retry_wait: float = 60.0
+    trust_env: bool = False
+
+
+def header_value(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    """Raise unless `value` can be sent in a header: a validator for the fields of a plugin's options."""
+    if value is not None and not (value.isascii() and value.isprintable()):
+        raise ProviderConfigError(f"{attribute.name} must hold printable ASCII only, because it is sent in a header")
+
+
+class HTTPProvider(Provider):
+    """A provider whose service is reached over HTTP.
+
+    A subclass says which dialect its service speaks, by `make_dialect`, and how it wants to be told the key, by
+    `make_headers`. Sessions, retries, streams, bounds and errors are done here.
+
+    Attributes:
+        options: The extras, as `options_type` declares them.
+        dialect: What `make_dialect` returned.
+    """
+
+    options_type: ClassVar[type[HTTPOptions]] = HTTPOptions
+    options: HTTPOptions
+
+    def __init__(self, config: ProviderConfig) -> None:
+        super().__init__(config)
+        self.options = structure_options(self.options_type, config.extra_config)
+        self.base_url = check_base_url(self.options.base_url)
+        self.dialect = self.make_dialect()
+        for name in ("max_response_bytes", "max_retry_wait"):
+            if not getattr(self.options, name) > 0:
+                raise ProviderConfigError(f"{name} must be above 0")
+        self._transport = HTTPTransport(
+            self.base_url,
+            check_headers(SecretDict({**self.make_headers(), **self.options.headers})),
+            parse_error=self.dialect.parse_error,
+            timeouts=config.timeouts,
+            max_retries=config.max_retries,
+            max_retry_wait=self.options.max_retry_wait,
+            max_response_bytes=self.options.max_response_bytes,
+            trust_env=self.options.trust_env,
+        )
+
+    def make_dialect(self) -> Dialect:
+        """Return the dialect that the service speaks; `options`, `config` and `base_url` are set already."""
+        raise NotImplementedError(f"{type(self).__name__} must say which dialect it speaks: override make_dialect()")
+
+    def make_headers(self) -> Mapping[str, str]:
+        """Return the headers of every request: by default the key, if there is one, as a bearer."""
+        return {"Authorization": f"Bearer {self.config.api_key}"} if self.config.api_key else {}
+
+    def secrets(self) -> Iterable[str]:
+        """Return the values that are blotted out of everything that leaves in an error."""
+        return [*filter(None, [self.config.api_key]), *self.options.headers.values()]
+
+    async def initialize(self) -> None:
+        """Make the provider ready. No connection is opened before the first call."""
+        self._transport.open()
+
+    async def cleanup(self) -> None:
+        """Close all connections; calls under way end with `ProviderNotInitializedError`."""
+        await self._transport.close()
+
+    async def complete(
+        self,
+        prompt: str,
+        *,
+        stream: bool = False,
+        model: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Completion | CompletionStream:
+        """Complete a prompt.
+
+        Args:
+            prompt: What the model is to answer.
+            stream: Whether to return the pieces as they come.
+            model: The model of this call, instead of the provider's.
+            extra_body: Merged into the request as it is, for what has no option here.
+            **options: What the dialect takes: system, temperature, max_tokens, top_p, stop, ... None is left out.
+
+        Returns:
+            The answer, a `str` with `usage`, `finish_reason` and more; with `stream` a `CompletionStream`.
+
+        Raises:
+            ProviderInputError: An argument is wrong; nothing was sent.
+            ProviderError: The call failed, and so did the retries that it was worth.
+        """
+        self._check_initialized()
+        try:
+            check_text("prompt", prompt)
+            request = self.dialect.complete(
+                prompt,
+                model=self._model(model, self.config.model),
+                stream=stream,
+                options={name: value for name, value in options.items() if value is not None},
+            )
+            request = merge_body(request, extra_body)
+            if stream:
+                opened, attempts = await self._transport.stream(request, self._begin)
+                return opened.count_attempts(attempts)
+            completion, attempts = await self._transport.post(request, self._parse_completion)
+            completion.attempts = attempts
+            return completion
+        except ProviderError as error:
+            self._sign(error)
+            raise
+
+    async def embed(
+        self, text: str, *, model: str | None = None, dimensions: int | None = None, **options: Any
+    ) -> list[float]:
+        """Embed a text.
+
+        Args:
+            text: What to embed.
+            model: The model of this call, instead of `embedding_model`.
+            dimensions: The length of the vector, where the model can choose.
+            **options: What else the dialect takes.
+
+        Returns:
+            The vector: finite floats, at least one.
+
+        Raises:
+            ProviderInputError: An argument is wrong; nothing was sent.
+            ProviderError: The call failed, and so did the retries that it was worth.
+        """
+        self._check_initialized()
+        try:
+            check_text("text", text)
+            batch = await self._embed([text], model, dimensions, options)
+            return list(batch.vectors[0])
+        except ProviderError as error:
+            self._sign(error)
+            raise
+
+    async def embed_many(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        batch_size: int | None = None,
+        **options: Any,
+    ) -> Embeddings:
+        """Embed many texts in as few requests as the service allows, a few at a time.
+
+        Args:
+            texts: What to embed.
+            model: The model of this call, instead of `embedding_model`.
+            dimensions: The length of the vectors, where the model can choose.
+            batch_size: Texts in one request at most, if fewer than the service takes.
+            **options: What else the dialect takes.
+
+        Returns:
+            The vectors in the order of the texts, in one buffer of float32; `usage` sums up all requests.
+
+        Raises:
+            ProviderInputError: An argument is wrong; nothing was sent.
+            ProviderError: A request failed, and so did the retries that it was worth.
+        """
+        self._check_initialized()
+        try:
+            check_texts(texts)
+            limits = self.dialect.embedding_limits
+            if batch_size is not None:
+                limits = attrs.evolve(limits, inputs=min(check.count("batch_size", batch_size), limits.inputs))
+            return await gather_embeddings(
+                [
+                    functools.partial(self._embed, batch, model, dimensions, options)
+                    for batch in split_texts(texts, limits)
+                ]
+            )
+        except ProviderError as error:
+            self._sign(error)
+            raise
+
+    async def _embed(
+        self, texts: Sequence[str], model: str | None, dimensions: int | None, options: Mapping[str, Any]
+    ) -> EmbeddingBatch:
+        request = self.dialect.embed(
+            texts,
+            model=self._model(model, self.options.embedding_model, "embedding_model"),
+            dimensions=None if dimensions is None else check.count("dimensions", dimensions),
+            options={name: value for name, value in options.items() if value is not None},
+        )
+        batch, _ = await self._transport.post(
+            request, functools.partial(self.dialect.parse_embeddings, count=len(texts))
+        )
+        return batch
+
+    def _model(self, asked: str | None, default: str | None, setting: str = "model") -> str:
+        if asked is not None:
+            return check.text("model", asked)
+        if default is None:
+            raise ProviderInputError(f"no model is named; give model= to the call or {setting}= to create_provider")
+        return default
+
+    def _parse_completion(self, payload: Any) -> Completion:
+        completion = self.dialect.parse_completion(payload)
+        if refused := check_not_refused(completion):
+            raise refused
+        return completion
+
+    def _parse_whole(self, body: bytes) -> Completion:
+        return self.dialect.parse_completion(decode(body))
+
+    async def _begin(self, source: ByteStream) -> CompletionStream:
+        return await CompletionStream(
+            source,
+            self.dialect.stream_parser(),
+            parse_whole=self._parse_whole,
+            sign=self._sign,
+            content_timeout=self.config.timeouts.content,
+        ).begin()
+
+    def _sign(self, error: ProviderError) -> ProviderError:
+        """Put the provider's name on an error that leaves, and blot out what nobody may read."""
+        error.provider_type = error.provider_type or self.config.provider_type
+        redact_error(error, self.secrets())
+        return error
+
+
+def check_base_url(url: str | None) -> str:
+    """Return an http(s) URL without its trailing slash; raise where requests could go astray."""
+    if url is None:
+        raise ProviderConfigError("base_url is missing; give the URL of the service")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not is_visible_ascii(url):
+        raise ProviderConfigError("base_url must be a URL that begins with http:// or https:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise ProviderConfigError("base_url must hold no user name or password; give the key as api_key")
+    if "?" in url or "#" in url:
+        raise ProviderConfigError("base_url must hold no query and no fragment")
+    return url.rstrip("/")
+
+
+def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers that can be sent as they are; raise for what would break out of its line."""
+    for name, value in headers.items():
+        if not (name and is_visible_ascii(name) and not set(name) & set('"(),/:;<=>?@[\\]{}')):
+            raise ProviderConfigError("headers has a name that is none of a header")
+        if not (value.isascii() and value.isprintable()):
+            raise ProviderConfigError(f"the header {name} must hold printable ASCII only")
+    return headers
+
+
+def merge_body(request: Request, extra_body: Mapping[str, Any] | None) -> Request:
+    """Return the request with `extra_body` merged in, objects key by key, anything else replaced."""
+    if extra_body is None:
+        return request
+    return attrs.evolve(request, body=_merged(request.body, check.mapping("extra_body", extra_body)))
+
+
+def _merged(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(mine)
+    for key, value in theirs.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def split_texts(texts: Sequence[str], limits: EmbeddingLimits) -> list[list[str]]:
+    """Return the texts in batches within the limits; one that is over them alone is left for the service to judge."""
+    batches: list[list[str]] = []
+    room = 0
+    for text in texts:
+        size = 0 if limits.size is None else len(text.encode("utf-8", "surrogatepass"))
+        if not batches or len(batches[-1]) >= limits.inputs or (limits.size is not None and size > room):
+            batches.append([])
+            room = limits.size or 0
+        batches[-1].append(text)
+        room -= size
+    return batches

@@ -1,0 +1,252 @@
+"""An answer that comes piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from ._transport.sse import EventTooLarge, SSEDecoder, WholeBody
+from .dialect import StreamParser, check_not_refused, response_error
+from .domain import (
+    Completion,
+    ProviderAPIError,
+    ProviderConnectionError,
+    ProviderError,
+    ProviderInputError,
+    ProviderResponseError,
+    ProviderStreamError,
+    ProviderStreamTimeoutError,
+    ProviderTimeoutError,
+    Usage,
+)
+
+
+class ByteSource(Protocol):
+    """Where a stream's bytes come from."""
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is one JSON document instead of events."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the bytes that have come, none at the end; raise `ProviderError` where they were cut."""
+        ...
+
+    async def finish(self) -> None:
+        """Let go of a body that said all it had to say."""
+        ...
+
+    def close(self) -> None:
+        """Let go at once."""
+        ...
+
+
+class CompletionStream:
+    """The pieces of an answer as they come: `str`, none empty.
+
+    It ends normally only if the answer did. One that is cut or falls silent raises `ProviderStreamError`, after the
+    pieces that had come. Until its end it holds a connection, which an error, `aclose()`, the end of an `async with`
+    and leaving the `async for` early let go of.
+
+        async with await provider.complete("Tell me a story", stream=True) as stream:
+            async for piece in stream:
+                print(piece, end="", flush=True)
+        print(stream.usage)
+    """
+
+    def __init__(
+        self,
+        source: ByteSource,
+        parser: StreamParser,
+        *,
+        parse_whole: Callable[[bytes], Completion],
+        sign: Callable[[ProviderError], ProviderError],
+        content_timeout: float | None,
+    ) -> None:
+        self._source = source
+        self._parser = parser
+        self._parse_whole = parse_whole
+        self._sign = sign
+        self._content_timeout = content_timeout
+        self._decoder = WholeBody() if source.is_json else SSEDecoder()
+        self._ready: deque[str] = deque()
+        self._reading = False
+        self._ended = False
+        self._failure: ProviderError | None = None
+        self._whole: Completion | None = None
+        self._silent_since: float | None = None
+        self._attempts = 1
+
+    @property
+    def completion(self) -> Completion:
+        """The answer so far, and at the end the whole of it; until then its `finish_reason` may be None."""
+        completion = self._parser.completion() if self._whole is None else self._whole
+        completion.attempts = self._attempts
+        return completion
+
+    @property
+    def usage(self) -> Usage:
+        """What the call used, as far as the service has said."""
+        return self.completion.usage
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the answer ended; None before its end."""
+        return self.completion.finish_reason
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return _Pieces(self)
+
+    async def __anext__(self) -> str:
+        if not self._ready:
+            await self._fill()
+        return self._ready.popleft()
+
+    async def begin(self) -> Self:
+        """Read up to the first piece or the end, so that what fails until then is raised here and can be retried."""
+        while not (self._ready or self._ended):
+            await self._read()
+        if self._failure is not None and not self._ready:
+            raise self._failure
+        return self
+
+    def count_attempts(self, attempts: int) -> Self:
+        """Note how many requests it took to begin."""
+        self._attempts = attempts
+        return self
+
+    async def aclose(self) -> None:
+        """Let go of the connection; what has come so far stays in `completion`."""
+        self._ready.clear()
+        self._leave()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _leave(self) -> None:
+        if not self._ended:
+            self._end(
+                ProviderStreamError("the stream was left before its end and is closed; ask again for a whole one")
+            )
+
+    async def _fill(self) -> None:
+        """Read until there is a piece, or raise how the stream ended."""
+        if self._reading:
+            raise ProviderInputError("the stream is being read by another task; give each task a stream of its own")
+        self._reading = True
+        try:
+            while not (self._ready or self._ended):
+                await self._read()
+        finally:
+            self._reading = False
+        if self._ready:
+            return
+        if self._failure is None:
+            raise StopAsyncIteration
+        # A copy, because a kept error that was raised would hold this stream by its traceback.
+        raise self._sign(copy.copy(self._failure))
+
+    async def _read(self) -> None:
+        """Take in what comes next."""
+        try:
+            chunk = await self._source.read()
+            events = self._decoder.feed(chunk) if chunk else self._decoder.close()
+        except EventTooLarge:
+            self._end(response_error("with an event that has no end"))
+            return
+        except ProviderError as fault:
+            # Behind the end of the answer a cut loses nothing.
+            self._end(None if self._parser.finished else fault)
+            return
+        except BaseException:
+            self._leave()
+            raise
+        self._ready.extend(self._parser.feed(events))
+        if self._parser.error is not None:
+            self._end(self._parser.error)
+        elif self._parser.done:
+            self._end(None, close=False)
+            await self._source.finish()
+        elif not chunk:
+            self._end(self._read_stray())
+        elif events:
+            self._silent_since = None
+        else:
+            self._check_content()
+
+    def _end(self, failure: ProviderError | None, *, close: bool = True) -> None:
+        self._ended = True
+        if close:
+            self._source.close()
+        completion = self.completion
+        if failure is None:
+            failure = check_not_refused(completion)
+        elif isinstance(failure, ProviderConnectionError) or (completion and isinstance(failure, ProviderAPIError)):
+            # Before the first piece the service's error keeps its class; behind it only the stream's end counts.
+            kind = ProviderStreamTimeoutError if isinstance(failure, ProviderTimeoutError) else ProviderStreamError
+            failure = kind(f"the stream broke: {failure.message}", details=failure.details, retryable=failure.retryable)
+        if isinstance(failure, ProviderStreamError):
+            failure.partial_text = completion.text
+        self._failure = failure
+
+    def _read_stray(self) -> ProviderError | None:
+        """Look at the end of the body for what came outside of any event, and return why the answer is not whole.
+
+        Some services and gateways answer a request for a stream with a plain answer, or break one off with a bare
+        error object.
+        """
+        stray = bytes(self._decoder.stray)
+        if stray.strip():
+            try:
+                whole = self._parse_whole(stray)
+            except ProviderResponseError as error:
+                if not self._parser.finished:
+                    return error
+            except ProviderError as error:
+                return error
+            else:
+                if not self._parser.completion():
+                    self._whole = whole
+                    self._ready.extend([whole.text] if whole else [])
+                    return None
+        if self._parser.finished:
+            return None
+        return ProviderConnectionError("the connection ended before the answer did; try again")
+
+    def _check_content(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif self._content_timeout is not None and now - self._silent_since > self._content_timeout:
+            self._end(ProviderTimeoutError(f"nothing but keep-alive signs came for {self._content_timeout:g} s"))
+
+
+class _Pieces:
+    """One `async for` over a stream. Leaving the loop drops it, and that is the one sign that a `break` gives."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: CompletionStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        stream = self._stream
+        if not stream._ready:
+            await stream._fill()
+        return stream._ready.popleft()
+
+    def __del__(self) -> None:
+        self._stream._leave()
