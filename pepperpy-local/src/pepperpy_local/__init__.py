@@ -1,0 +1,1 @@
+"""A real language model in your own process, offline, for pepperpy."""
