@@ -1,1 +1,5 @@
 """A real language model in your own process, offline, for pepperpy."""
+
+from .provider import LocalOptions, LocalProvider
+
+__all__ = ["LocalOptions", "LocalProvider"]

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 from ._config import ProviderConfig
+from ._settings import structure_options
 from .dialect import EmbeddingBatch
 from .domain import (
     Completion,
@@ -38,6 +39,10 @@ class Provider(abc.ABC):
 
     Args:
         config: The settings, complete: what the caller gave, the environment's and the plugin's defaults.
+
+    Attributes:
+        config: The same.
+        options: Its `extra_config` as an object of `options_type`; None where the provider declares none.
     """
 
     options_type: ClassVar[type[Any] | None] = None
@@ -47,6 +52,9 @@ class Provider(abc.ABC):
 
     def __init__(self, config: ProviderConfig) -> None:
         self.config = config
+        self.options: Any = (
+            None if self.options_type is None else structure_options(self.options_type, config.extra_config)
+        )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -44,6 +44,15 @@ class Secret:
         raise TypeError("a secret is not pickled: carry config.dict() over yourself, and protect it")
 
 
+class SecretBytes(bytes):
+    """Bytes that are not shown."""
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+
 class SecretDict(dict[str, Any]):
     """A dict whose values are not shown."""
 

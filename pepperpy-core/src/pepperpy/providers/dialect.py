@@ -27,15 +27,31 @@ class Request:
 
     Attributes:
         path: Where to, below the provider's `base_url`; begins with a slash, its variable parts percent-encoded.
-        body: What is sent as JSON.
+        body: What is sent as JSON; a GET sends nothing.
         stream: Whether the answer is to come as server-sent events.
         headers: Headers of this request alone; a key goes into the provider's headers instead.
+        method: "POST" or "GET".
+        form: Sent as a web form, in place of `body`; counts as secret.
     """
 
     path: str
     body: Mapping[str, Any]
     stream: bool = False
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
+    method: str = attrs.field(default="POST", kw_only=True)
+    form: Mapping[str, str] | None = attrs.field(default=None, kw_only=True, repr=False)
+
+
+class Event(bytes):
+    """The data of an event of a stream to which the service gave a name, by the field `event`."""
+
+    name: bytes
+
+    def __new__(cls, data: bytes, name: bytes) -> Event:
+        """Return the data under its name."""
+        self = super().__new__(cls, data)
+        self.name = name
+        return self
 
 
 @attrs.frozen

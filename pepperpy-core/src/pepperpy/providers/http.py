@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,16 +13,25 @@ from . import options as check
 from ._config import ProviderConfig, is_visible_ascii
 from ._provider import Provider, check_text, check_texts, gather_embeddings
 from ._secret import SecretDict, redact_error
-from ._settings import structure_options
-from ._transport.answer import ByteStream
 from ._transport.body import MAX_RESPONSE_BYTES
-from ._transport.http import HTTPTransport, decode
+from ._transport.http import Authorize, HTTPTransport, decode
 from .dialect import Dialect, EmbeddingBatch, EmbeddingLimits, Request, check_not_refused
-from .domain import Completion, ProviderConfigError, ProviderError, ProviderInputError
+from .domain import Completion, ProviderAPIError, ProviderConfigError, ProviderError, ProviderInputError
 from .embeddings import Embeddings
-from .stream import CompletionStream
+from .stream import ByteSource, CompletionStream
 
-__all__ = ["CompletionStream", "HTTPOptions", "HTTPProvider", "header_value"]
+__all__ = [
+    "ByteSource",
+    "CompletionStream",
+    "HTTPOptions",
+    "HTTPProvider",
+    "HTTPTransport",
+    "Transport",
+    "check_base_url",
+    "header_value",
+]
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +61,26 @@ def header_value(instance: object, attribute: attrs.Attribute[Any], value: str |
         raise ProviderConfigError(f"{attribute.name} must hold printable ASCII only, because it is sent in a header")
 
 
+class Transport(Protocol):
+    """What carries a provider's requests: an `HTTPTransport`, or what a plugin makes of several."""
+
+    def open(self) -> None:
+        """Let requests through; no connection is made before the first."""
+        ...
+
+    async def close(self) -> None:
+        """End what is under way with `ProviderNotInitializedError` and close all connections."""
+        ...
+
+    async def post(self, request: Request, parse: Callable[[Any], T]) -> tuple[T, int]:
+        """Return the answer to a request as `parse` reads it, and the number of attempts."""
+        ...
+
+    async def stream(self, request: Request, begin: Callable[[ByteSource], Awaitable[T]]) -> tuple[T, int]:
+        """Return what `begin` makes of the open answer to a request, and the number of attempts."""
+        ...
+
+
 class HTTPProvider(Provider):
     """A provider whose service is reached over HTTP.
 
@@ -59,7 +88,7 @@ class HTTPProvider(Provider):
     `make_headers`. Sessions, retries, streams, bounds and errors are done here.
 
     Attributes:
-        options: The extras, as `options_type` declares them.
+        base_url: Where the service is, checked, without a slash at its end.
         dialect: What `make_dialect` returned.
     """
 
@@ -68,22 +97,12 @@ class HTTPProvider(Provider):
 
     def __init__(self, config: ProviderConfig) -> None:
         super().__init__(config)
-        self.options = structure_options(self.options_type, config.extra_config)
         self.base_url = check_base_url(self.options.base_url)
         self.dialect = self.make_dialect()
         for name in ("max_response_bytes", "max_retry_wait"):
             if not getattr(self.options, name) > 0:
                 raise ProviderConfigError(f"{name} must be above 0")
-        self._transport = HTTPTransport(
-            self.base_url,
-            check_headers(SecretDict({**self.make_headers(), **self.options.headers})),
-            parse_error=self.dialect.parse_error,
-            timeouts=config.timeouts,
-            max_retries=config.max_retries,
-            max_retry_wait=self.options.max_retry_wait,
-            max_response_bytes=self.options.max_response_bytes,
-            trust_env=self.options.trust_env,
-        )
+        self._transport = self.make_transport()
 
     def make_dialect(self) -> Dialect:
         """Return the dialect that the service speaks; `options`, `config` and `base_url` are set already."""
@@ -92,6 +111,41 @@ class HTTPProvider(Provider):
     def make_headers(self) -> Mapping[str, str]:
         """Return the headers of every request: by default the key, if there is one, as a bearer."""
         return {"Authorization": f"Bearer {self.config.api_key}"} if self.config.api_key else {}
+
+    def make_transport(self) -> Transport:
+        """Return what carries the requests; override it for a service of several origins or a key that runs out."""
+        return self.transport_to(self.base_url, {**self.make_headers(), **self.options.headers})
+
+    def transport_to(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        parse_error: Callable[[int, Any], ProviderAPIError] | None = None,
+        max_retries: int | None = None,
+        authorize: Authorize | None = None,
+    ) -> HTTPTransport:
+        """Return a transport to one origin, bounded as the settings say.
+
+        Args:
+            base_url: What `check_base_url` returned.
+            headers: Sent with every request, and to this origin only.
+            parse_error: Reads an answer that is an error; by default the dialect does.
+            max_retries: Requests after the first, if other than the setting.
+            authorize: Returns the headers of a request whose key runs out; given those that the service refused,
+                newer ones.
+        """
+        return HTTPTransport(
+            base_url,
+            check_headers(SecretDict(headers)),
+            parse_error=parse_error or self.dialect.parse_error,
+            timeouts=self.config.timeouts,
+            max_retries=self.config.max_retries if max_retries is None else max_retries,
+            max_retry_wait=self.options.max_retry_wait,
+            max_response_bytes=self.options.max_response_bytes,
+            trust_env=self.options.trust_env,
+            authorize=authorize,
+        )
 
     def secrets(self) -> Iterable[str]:
         """Return the values that are blotted out of everything that leaves in an error."""
@@ -248,7 +302,7 @@ class HTTPProvider(Provider):
     def _parse_whole(self, body: bytes) -> Completion:
         return self.dialect.parse_completion(decode(body))
 
-    async def _begin(self, source: ByteStream) -> CompletionStream:
+    async def _begin(self, source: ByteSource) -> CompletionStream:
         return await CompletionStream(
             source,
             self.dialect.stream_parser(),
@@ -264,21 +318,21 @@ class HTTPProvider(Provider):
         return error
 
 
-def check_base_url(url: str | None) -> str:
-    """Return an http(s) URL without its trailing slash; raise where requests could go astray."""
+def check_base_url(url: str | None, name: str = "base_url") -> str:
+    """Return an http(s) URL without its trailing slash; raise, naming the setting, where requests could go astray."""
     if url is None:
-        raise ProviderConfigError("base_url is missing; give the URL of the service")
+        raise ProviderConfigError(f"{name} is missing; give the URL of the service")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable or not is_visible_ascii(url):
-        raise ProviderConfigError("base_url must be a URL that begins with http:// or https:// and a host")
+        raise ProviderConfigError(f"{name} must be a URL that begins with http:// or https:// and a host")
     if parts.username is not None or parts.password is not None:
-        raise ProviderConfigError("base_url must hold no user name or password; give the key as api_key")
+        raise ProviderConfigError(f"{name} must hold no user name or password; give the key as api_key")
     if "?" in url or "#" in url:
-        raise ProviderConfigError("base_url must hold no query and no fragment")
+        raise ProviderConfigError(f"{name} must hold no query and no fragment")
     return url.rstrip("/")
 
 

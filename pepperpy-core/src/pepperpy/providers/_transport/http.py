@@ -6,14 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
 from .._codec import dumps, loads
 from .._config import Timeouts
-from .._secret import SecretDict
+from .._secret import SecretBytes, SecretDict
 from ..dialect import Request, api_error, response_error
 from ..domain import (
     ProviderAPIError,
@@ -26,9 +26,12 @@ from ..domain import (
 from . import retry
 from .answer import ByteStream
 from .body import BodyError, BodyTooLarge
-from .session import Session, Sessions, StaleConnection
+from .session import Sessions, StaleConnection
 
 T = TypeVar("T")
+
+Authorize: TypeAlias = Callable[[Mapping[str, str] | None], Awaitable[Mapping[str, str]]]
+"""Returns the headers that authorize a request: newer ones than those it is given, which the service refused."""
 
 logger = logging.getLogger("pepperpy")
 
@@ -47,6 +50,9 @@ class HTTPTransport:
         max_retry_wait: The longest delay in seconds that is obeyed; a longer one ends the call.
         max_response_bytes: The longest answer, unpacked.
         trust_env: Whether the environment's proxies are used.
+        authorize: For a key that runs out, such as a bearer of some minutes. On a 401 it is asked for a newer one,
+            and the request is sent once more within the same attempt. What it raises counts as a failure of the
+            attempt: it needs no retries of its own.
     """
 
     def __init__(
@@ -60,8 +66,10 @@ class HTTPTransport:
         max_retry_wait: float,
         max_response_bytes: int,
         trust_env: bool,
+        authorize: Authorize | None = None,
     ) -> None:
         self._base_url = base_url
+        self._authorize = authorize
         self._host = urlsplit(base_url).hostname
         self._parse_error = parse_error
         self._max_retries = max_retries
@@ -92,7 +100,7 @@ class HTTPTransport:
         Raises:
             ProviderError: It failed, and so did the retries that it was worth.
         """
-        body = dumps(request.body)
+        body = encode(request)
 
         async def attempt() -> T:
             source = await self._send(request, body, None)
@@ -108,7 +116,7 @@ class HTTPTransport:
 
         What `begin` raises counts as a failed attempt: nothing was handed out yet.
         """
-        body = dumps(request.body)
+        body = encode(request)
 
         async def attempt() -> T:
             source = await self._send(request, body, self._stream_timeout)
@@ -156,10 +164,11 @@ class HTTPTransport:
                 attempts,
                 seconds,
             )
-            await self._wait(seconds)
+            await self.wait(seconds)
         raise error
 
-    async def _wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
+        """Pause between two requests; `close` cuts it short."""
         session = await self._sessions.get()
         wait = _Wait(seconds)
         session.under_way.add(wait)
@@ -174,28 +183,19 @@ class HTTPTransport:
         if not self._open:
             raise ProviderNotInitializedError("the provider was cleaned up while the call was under way")
 
-    async def _send(self, request: Request, body: bytes, timeout: aiohttp.ClientTimeout | None) -> ByteStream:
+    async def _send(self, request: Request, body: bytes | None, timeout: aiohttp.ClientTimeout | None) -> ByteStream:
         """Send once and return the answer with a good status, its body unread."""
-        self._check_open()
-        session = await self._sessions.get()
         headers = SecretDict({"Content-Type": _JSON, "Accept": "text/event-stream" if request.stream else _JSON})
+        if request.form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         headers.update(request.headers or {})
-        started = time.perf_counter()
-        answer = await self._exchange(
-            session,
-            self._base_url + request.path,
-            data=body,
-            headers=headers,
-            **({} if timeout is None else {"timeout": timeout}),
-        )
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "answered: method=POST host=%s status=%d seconds=%.3f request_id=%s",
-                self._host,
-                answer.status,
-                time.perf_counter() - started,
-                answer.request_id,
-            )
+        if self._authorize is not None:
+            headers.update(await self._authorize(None))
+        answer = await self._exchange(request, body, headers, timeout)
+        if answer.status == 401 and self._authorize is not None:
+            await answer.finish()
+            headers.update(await self._authorize(headers))
+            answer = await self._exchange(request, body, headers, timeout)
         if 200 <= answer.status < 300:
             return answer
         try:
@@ -204,17 +204,37 @@ class HTTPTransport:
             answer.close()
         raise error
 
-    async def _exchange(self, session: Session, url: str, **how: Any) -> ByteStream:
+    async def _exchange(
+        self, request: Request, body: bytes | None, headers: SecretDict, timeout: aiohttp.ClientTimeout | None
+    ) -> ByteStream:
+        self._check_open()
+        session = await self._sessions.get()
+        url = self._base_url + request.path
+        how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        started = time.perf_counter()
         error = ProviderError()
         for _ in range(STALE_AT_MOST):
             try:
-                response = await session.http.post(url, allow_redirects=False, **how)
-                return ByteStream(response, session, self.translate, self._max_response_bytes)
+                response = await session.http.request(
+                    request.method, url, data=body, headers=headers, allow_redirects=False, **how
+                )
             except StaleConnection as stale:
                 error = self.translate(stale)
             except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
                 error = self.translate(fault)
                 break
+            else:
+                answer = ByteStream(response, session, self.translate, self._max_response_bytes)
+                if logger.isEnabledFor(logging.DEBUG):
+                    logger.debug(
+                        "answered: method=%s host=%s status=%d seconds=%.3f request_id=%s",
+                        request.method,
+                        self._host,
+                        answer.status,
+                        time.perf_counter() - started,
+                        answer.request_id,
+                    )
+                return answer
         # Out here, so that aiohttp's error, whose repr holds the headers, is neither its context nor in a frame.
         raise error
 
@@ -283,6 +303,17 @@ class _Wait:
 
 
 _JSON = "application/json"
+
+
+def encode(request: Request) -> bytes | None:
+    """Return the body of a request.
+
+    Raises:
+        ProviderInputError: It holds what cannot be sent.
+    """
+    if request.form is not None:
+        return SecretBytes(urlencode(request.form).encode())
+    return dumps(request.body) if request.method == "POST" else None
 
 
 def decode(body: bytes) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 
+from ..dialect import Event
+
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 _MAX_STRAY_BYTES = 1024 * 1024
 
@@ -16,7 +18,7 @@ class SSEDecoder:
     """Turns a body that comes in arbitrary pieces into the data of its events.
 
     Follows the WHATWG's rules for event streams: lines end with LF, CR or CRLF; `data` lines of one event are joined
-    with LF; comments and other fields are passed over.
+    with LF; the data of an event with a name is an `Event`; comments and other fields are passed over.
 
     Attributes:
         stray: The lines that are no field of an event stream, as they came. A body that is none, such as a bare JSON
@@ -85,13 +87,19 @@ class SSEDecoder:
 
     def _read(self, block: bytes) -> bytes | None:
         data = []
+        name = b""
         for line in block.split(b"\n"):
             field, _, value = line.partition(b":")
             if field == b"data":
                 data.append(value[1:] if value.startswith(b" ") else value)
-            elif line and field not in (b"", b"event", b"id", b"retry") and len(self.stray) < _MAX_STRAY_BYTES:
+            elif field == b"event":
+                name = value.strip()
+            elif line and field not in (b"", b"id", b"retry") and len(self.stray) < _MAX_STRAY_BYTES:
                 self.stray += line + b"\n"
-        return b"\n".join(data) if data else None
+        if not data:
+            return None
+        joined = b"\n".join(data)
+        return Event(joined, name) if name else joined
 
 
 class WholeBody:

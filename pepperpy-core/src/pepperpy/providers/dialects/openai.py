@@ -57,19 +57,26 @@ ERROR_CODES: Mapping[str, type[ProviderAPIError]] = {
 }
 
 
+EMBEDDING_OPTIONS: Mapping[str, check.Check] = {"user": check.text}
+
+
 @attrs.frozen(kw_only=True)
 class OpenAIDialect:
     """The OpenAI wire format.
+
+    A service that speaks it with additions is a subclass: `make_error` and `error_in_choice` are made to be overridden.
 
     Attributes:
         max_tokens_field: The wire's name for `max_tokens`: OpenAI's own current models take only
             "max_completion_tokens", most compatible servers only "max_tokens".
         extra_options: Options that a service takes beyond `OPTIONS`; they are sent under their own name.
+        embedding_options: The same for embeddings, all of them.
         embedding_limits: OpenAI's own: 2,048 texts and 300,000 tokens a request.
     """
 
     max_tokens_field: str = "max_tokens"
     extra_options: Mapping[str, check.Check] = attrs.field(factory=dict)
+    embedding_options: Mapping[str, check.Check] = EMBEDDING_OPTIONS
     embedding_limits: EmbeddingLimits = EmbeddingLimits(inputs=2048, size=300_000)
 
     def complete(self, prompt: str, *, model: str, stream: bool, options: Mapping[str, Any]) -> Request:
@@ -98,8 +105,8 @@ class OpenAIDialect:
         choice = first_choice(payload.get("choices"))
         if choice is None:
             raise response_error("without a choice", retryable="choices" in payload)
-        if error := choice.get("error"):
-            raise self.error_in_answer(error)
+        if failure := self.error_in_choice(choice):
+            raise failure
         message = choice.get("message")
         if not isinstance(message, dict):
             raise response_error("without a message")
@@ -114,7 +121,7 @@ class OpenAIDialect:
             content or "",
             usage=parse_usage(payload.get("usage")),
             finish_reason=unified_finish_reason(finish_reason),
-            native_finish_reason=text_or_none(finish_reason),
+            native_finish_reason=text_or_none(choice.get("native_finish_reason")) or text_or_none(finish_reason),
             model=text_or_none(payload.get("model")),
             id=text_or_none(payload.get("id")),
             tool_calls=tuple(tool_calls) if isinstance(tool_calls, list) else (),
@@ -133,7 +140,7 @@ class OpenAIDialect:
         body: dict[str, Any] = {"model": model, "input": list(texts), "encoding_format": "base64"}
         if dimensions is not None:
             body["dimensions"] = dimensions
-        body.update(check.check_options(options, {"user": check.text}))
+        body.update(check.check_options(options, self.embedding_options))
         return Request("/embeddings", body)
 
     def parse_embeddings(self, payload: Any, count: int) -> EmbeddingBatch:
@@ -160,30 +167,57 @@ class OpenAIDialect:
         """Read an error body, of OpenAI's shape or any other."""
         error = payload.get("error") if isinstance(payload, dict) else None
         fields = error if isinstance(error, dict) else payload if isinstance(payload, dict) else {}
-        return self._error(status, fields, find_message(payload))
+        return self.make_error(status, fields, find_message(payload))
 
     def error_in_answer(self, error: Any) -> ProviderAPIError:
         """Read the `error` of an answer whose status was 200; its own code, where it is a status, stands for it."""
         fields = error if isinstance(error, dict) else {}
         code = fields.get("code")
-        status = int(str(code)) if re.fullmatch("[45][0-9][0-9]", str(code)) else 200
-        found = self._error(status, fields, find_message(error))
+        stands_for_it = isinstance(code, (int, str)) and re.fullmatch("[45][0-9][0-9]", str(code))
+        found = self.make_error(int(str(code)) if stands_for_it else 200, fields, find_message(error))
         found.details["status"] = 200
         return found
 
-    def _error(self, status: int, fields: Mapping[str, Any], message: str) -> ProviderAPIError:
-        code, kind_of_error = fields.get("code"), fields.get("type")
-        names = [name for name in (code, kind_of_error) if isinstance(name, str)]
-        kind = next((ERROR_CODES[name] for name in names if name in ERROR_CODES), None)
+    def error_in_choice(self, choice: Mapping[str, Any]) -> ProviderAPIError | None:
+        """Return the error that a choice is instead of an answer, or None; asked where it has an error or an end."""
+        error = choice.get("error")
+        return self.error_in_answer(error) if error else None
+
+    def make_error(
+        self,
+        status: int,
+        fields: Mapping[str, Any],
+        message: str,
+        *,
+        kind: type[ProviderAPIError] | None = None,
+        retryable: bool | None = None,
+        **details: Any,
+    ) -> ProviderAPIError:
+        """Return the error that an error object means.
+
+        Args:
+            status: The HTTP status, or the code that stands for it.
+            fields: The error object.
+            message: The service's words, found already.
+            kind: The class, where the service tells it in a way of its own.
+            retryable: Whether a repetition may help, where the service tells it in a way of its own.
+            **details: Facts beyond `code`, `type` and `param`; None is left out.
+        """
+        code, kind_of_error = fields.get("code"), text_or_none(fields.get("type"))
+        code = str(code) if isinstance(code, (int, str)) else kind_of_error
+        if kind is None:
+            kind = next((ERROR_CODES[name] for name in (code, kind_of_error) if name and name in ERROR_CODES), None)
         if kind is None and status == 400 and "maximum context length" in message:
             kind = ProviderContextLengthError
         return api_error(
             status,
             message,
             kind=kind,
-            code=str(code) if code is not None else text_or_none(kind_of_error),
-            type=text_or_none(kind_of_error),
+            retryable=retryable,
+            code=code,
+            type=kind_of_error,
             param=text_or_none(fields.get("param")),
+            **details,
         )
 
 
@@ -199,6 +233,7 @@ class OpenAIStreamParser:
         self._refusal: list[str] = []
         self._tool_calls: dict[int, dict[str, Any]] = {}
         self._finish_reason: Any = None
+        self._native_finish_reason: Any = None
         self._usage: Any = None
         self._model: Any = None
         self._id: Any = None
@@ -210,30 +245,39 @@ class OpenAIStreamParser:
 
     def feed(self, events: Sequence[bytes]) -> list[str]:
         """Read some chunks and return their pieces of text."""
-        pieces = []
-        for data in events:
+        pieces: list[str] = []
+        for event in events:
+            data = event.strip()
             if data == b"[DONE]":
                 self.done = True
+                if not (pieces or self._holds_an_answer()):
+                    self.error = response_error("with a stream that holds no answer", retryable=True)
                 break
             try:
-                chunk = loads(data)
+                chunk = loads(data) if data else None
             except ValueError:
+                # Behind the end of the answer a broken event loses nothing.
+                if self.finished:
+                    continue
                 self.error = response_error("with an event that is no JSON")
                 break
             if not isinstance(chunk, dict):
                 continue
-            if error := chunk.get("error"):
-                self.error = self._dialect.error_in_answer(error)
-                self._note(chunk)
-                break
             if piece := self._read(chunk):
                 pieces.append(piece)
+            if self.error is not None:
+                break
         self._texts += pieces
         return pieces
 
+    def _holds_an_answer(self) -> bool:
+        return bool(self._texts or self._finish_reason or self._tool_calls or self._reasoning or self._refusal)
+
     def _read(self, chunk: dict[str, Any]) -> str | None:
         choice = first_choice(chunk.get("choices"))
-        if choice is None or chunk.get("usage"):
+        if error := chunk.get("error"):
+            self.error = self._dialect.error_in_answer(error)
+        if choice is None or error or chunk.get("usage"):
             self._note(chunk)
         if choice is None:
             return None
@@ -241,6 +285,9 @@ class OpenAIStreamParser:
             self._note(chunk)
         if reason := choice.get("finish_reason"):
             self._finish_reason = reason
+            self._native_finish_reason = choice.get("native_finish_reason")
+        if self.error is None and (reason or "error" in choice):
+            self.error = self._dialect.error_in_choice(choice)
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return None
@@ -271,7 +318,7 @@ class OpenAIStreamParser:
             "".join(self._texts),
             usage=parse_usage(self._usage),
             finish_reason=unified_finish_reason(self._finish_reason),
-            native_finish_reason=text_or_none(self._finish_reason),
+            native_finish_reason=text_or_none(self._native_finish_reason) or text_or_none(self._finish_reason),
             model=text_or_none(self._model),
             id=text_or_none(self._id),
             tool_calls=tuple(self._tool_calls.values()),
@@ -376,4 +423,4 @@ def count_or_none(value: Any) -> int | None:
 
 def number_or_none(value: Any) -> float | None:
     """Return `value` where it is a finite number, 0 or more."""
-    return value if type(value) in (int, float) and 0 <= value < math.inf else None
+    return value if type(value) in (int, float) and 0 <= value <= sys.float_info.max else None

@@ -15,8 +15,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, ClassVar, cast
 
 import attrs
 import pytest
@@ -100,7 +100,7 @@ class ProviderContract:
     async def test_streams_cut_anywhere(self, service: FakeService) -> None:
         """However the network cuts the bytes, the text is the same: in lines, in characters, byte by byte."""
         pieces = ["Zür", "ich \u2028", "🌍"]
-        whole = b"".join(self.wire.stream(pieces).body)
+        whole = b"".join(cast("Sequence[bytes]", self.wire.stream(pieces).body))
         for size in (1, 2, 3, 7):
             cut = [whole[i : i + size] for i in range(0, len(whole), size)]
             service.replies = [attrs.evolve(self.wire.stream(pieces), body=cut)]
@@ -223,9 +223,10 @@ class ProviderContract:
     async def test_refuses_bad_input_before_sending(self, service: FakeService) -> None:
         """What is wrong is said before anything is sent."""
         async with await self.provider(service) as provider:
-            for prompt in ("", "  \n", None, 3, b"x"):
+            wrong: Any
+            for wrong in ("", "  \n", None, 3, b"x"):
                 with pytest.raises(ProviderInputError, match="prompt"):
-                    await provider.complete(prompt)  # type: ignore[call-overload]
+                    await provider.complete(wrong)
             with pytest.raises(ProviderError, match="no_such_option"):
                 await provider.complete("x", no_such_option=1)
             with pytest.raises(ProviderConfigError, match="no_such_setting"):
@@ -256,5 +257,3 @@ class ProviderContract:
         assert KEY not in service.requests[-1].path
         assert not [text for text in shown if KEY in text]
         assert KEY.encode() not in pickle.dumps(caught.value)
-
-
