@@ -6,7 +6,7 @@ import enum
 import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import attrs
 
@@ -118,6 +118,7 @@ class ProviderConfig:
         # From here on no frame holds anything bare, so that no traceback with locals can show it.
         sealed = seal(api_key)
         api_key = None
+        extra_config = seal_extras(extra_config)
         extra_config = _check_extra_config(extra_config)
         given = {
             "api_key": check_api_key(sealed),
@@ -176,9 +177,21 @@ class ProviderConfig:
         return settings
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_given"):
+            return "<ProviderConfig that was refused>"
         shown = [f"provider_type={self.provider_type!r}"]
         shown += [f"{name}={value!r}" for name, value in self._given.items() if self.was_given(name)]
         return f"ProviderConfig({', '.join(shown)})"
+
+    def __copy__(self) -> ProviderConfig:
+        return self
+
+    def __deepcopy__(self, memo: object) -> ProviderConfig:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        # Without a key too: `extra_config` counts as secret.
+        raise TypeError("a ProviderConfig is not pickled: carry config.dict() over yourself, and protect it")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ProviderConfig):
@@ -202,6 +215,11 @@ def check_provider_type(name: object) -> str:
 def seal(value: object) -> Any:
     """Return `value` as a `Secret` so that it is not shown; None and what is sealed already stay."""
     return value if value is None or isinstance(value, Secret) else Secret(value)  # type: ignore[arg-type]
+
+
+def seal_extras(extra_config: object) -> Any:
+    """Return `extra_config` without a representation, if it is a dict."""
+    return SecretDict(extra_config) if isinstance(extra_config, Mapping) else extra_config
 
 
 def check_api_key(key: Secret | None) -> Secret | None:

@@ -136,7 +136,7 @@ class Provider(abc.ABC):
         await self.cleanup()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.config!r}>"
+        return f"<{type(self).__name__} {getattr(self, 'config', None)!r}>"
 
 
 class ReadyProvider(Provider):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -48,37 +49,40 @@ def complete_config(
         ProviderConfigError: A variable holds what the setting does not take. It names the variable.
     """
 
-    def look_up(field: str, kind: Any) -> tuple[str, Secret] | None:
+    def look_up(field: str, kind: Any, check: Callable[[str, Any, Secret], Any]) -> Secret | None:
         for name in variables(config.provider_type, field, vendor_variables):
-            if (environ.get(name) or "").strip():
-                return name, Secret(_from_text(environ[name], kind))
+            if not (environ.get(name) or "").strip():
+                continue
+            value = Secret(_from_text(environ[name], kind))
+            try:
+                check(field, kind, value)
+                return value
+            except ProviderConfigError as error:
+                problem = f"{error.message} (it comes from the environment variable {name})"
+            raise ProviderConfigError(problem)
         return None
 
     settings: dict[str, Any] = {} if config.was_given("model") else {"model": default_model}
     for field, kind in _SETTINGS.items():
-        if not config.was_given(field) and (found := look_up(field, kind)):
-            settings[field] = _checked(field, *found)
+        if not config.was_given(field) and (found := look_up(field, kind, _check_setting)):
+            settings[field] = found if field == "api_key" else found.reveal()
     extras = SecretDict(config.extra_config)
-    for field, kind in _fields(options_type).items():
-        if _not_given(extras.get(field)) and (found := look_up(field, kind)):
-            extras[field] = found[1].reveal()
+    for field, attribute in _fields(options_type).items():
+        if _not_given(extras.get(field)) and (found := look_up(field, attribute.type, _structure)):
+            extras[field] = found.reveal()
     return config.completed(**settings, extra_config=extras)
 
 
-def _checked(field: str, variable: str, value: Secret) -> Any:
+def _check_setting(field: str, kind: Any, value: Secret) -> None:
     """Put a value from the environment through the checks that a given one passes."""
-    try:
-        settings: dict[str, Any] = {field: value if field == "api_key" else value.reveal()}
-        config = ProviderConfig("environment", **settings)
-        return value if field == "api_key" else getattr(config, field)
-    except ProviderConfigError as error:
-        problem = f"{error.message} (it comes from the environment variable {variable})"
-    raise ProviderConfigError(problem)
+    settings: dict[str, Any] = {field: value if field == "api_key" else value.reveal()}
+    ProviderConfig("environment", **settings)
 
 
 def _from_text(text: str, kind: Any) -> Any:
     """Read a variable's text as the type that is declared; what is no JSON stays text, and is checked as such."""
-    if kind is str or str in typing.get_args(kind):
+    either = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+    if str in either:
         return text
     try:
         return json.loads(text.lower() if text.lower() in {"true", "false", "none"} else text)
@@ -90,7 +94,7 @@ def structure_options(options_type: type[OptionsT], extra_config: Mapping[str, A
     """Return the extras as the attrs class that the plugin declares.
 
     Raises:
-        ProviderConfigError: A name is unknown, or a value of the wrong type. It names the field, never the value.
+        ProviderConfigError: A name is unknown or missing, or a value is wrong. It names the field, never the value.
     """
     extras = SecretDict(extra_config)
     fields = _fields(options_type)
@@ -99,22 +103,35 @@ def structure_options(options_type: type[OptionsT], extra_config: Mapping[str, A
             known = ", ".join(sorted(fields)) or "none"
             raise ProviderConfigError(f"unknown setting {name!r}{did_you_mean(name, fields)}; known: {known}")
     structured = SecretDict()
-    for name, kind in fields.items():
-        if _not_given(extras.get(name)):
-            continue
-        try:
-            structured[name] = _converter().structure(extras[name], kind)
-            continue
-        except Exception as error:  # noqa: BLE001 -- cattrs raises whatever a hook raises, and its text holds the value
-            problem = type(extras[name]).__name__ if not isinstance(error, ProviderConfigError) else error.message
-        raise ProviderConfigError(f"{name} must be {_spell(kind)}, not {problem}")
-    return options_type(**structured)
+    for name, attribute in fields.items():
+        if not _not_given(extras.get(name)):
+            structured[name] = _structure(name, attribute.type, Secret(extras[name]))
+        elif attribute.default is attrs.NOTHING:
+            raise ProviderConfigError(f"{name} is missing; give {name}=...")
+    try:
+        return options_type(**structured)
+    except ProviderConfigError as error:
+        problem = error.message
+    except Exception as error:  # noqa: BLE001 -- a validator raises what it likes, and its text holds the value
+        name = next((part.name for part in error.args if isinstance(part, attrs.Attribute)), "a setting")
+        problem = f"{name} was refused ({type(error).__name__}); see {options_type.__name__}"
+    # Out here, because the frames of the validators hold the values bare.
+    raise ProviderConfigError(problem)
 
 
-def _fields(options_type: type[Any] | None) -> dict[str, Any]:
+def _structure(name: str, kind: Any, value: Secret) -> Any:
+    bare: Any = value.reveal
+    try:
+        return _converter().structure(bare(), kind)
+    except Exception as error:  # noqa: BLE001 -- cattrs raises whatever a hook raises, and its text holds the value
+        problem = type(bare()).__name__ if not isinstance(error, ProviderConfigError) else error.message
+    raise ProviderConfigError(f"{name} must be {_spell(kind)}, not {problem}")
+
+
+def _fields(options_type: type[Any] | None) -> dict[str, attrs.Attribute[Any]]:
     if options_type is None:
         return {}
-    return {field.name: field.type for field in attrs.fields(attrs.resolve_types(options_type)) if field.init}
+    return {field.name: field for field in attrs.fields(attrs.resolve_types(options_type)) if field.init}
 
 
 def _not_given(value: object) -> bool:
@@ -129,12 +146,28 @@ def _spell(kind: Any) -> str:
 def _converter() -> Converter:
     # Here, because cattrs costs more to import than all of core, and most providers are made without extras.
     from cattrs import Converter
+    from cattrs.cols import is_sequence
 
     converter = Converter(detailed_validation=False, forbid_extra_keys=True)
+    converter.register_structure_hook_factory(is_sequence, _no_text_as_sequence)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly)
     converter.register_structure_hook(float, lambda value, _: float(_exactly(value, (int, float))))
     return converter
+
+
+def _no_text_as_sequence(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
+    """Refuse a text or a dict for a list, where cattrs would take its letters or keys."""
+    from cattrs.cols import list_structure_factory
+
+    structure = list_structure_factory(kind, converter)
+
+    def hook(value: Any, kind: Any) -> Any:
+        if isinstance(value, (str, bytes, Mapping)):
+            raise TypeError
+        return structure(value, kind)
+
+    return hook
 
 
 def _exactly(value: Any, kind: Any) -> Any:

@@ -94,7 +94,15 @@ class StreamParser(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the answer ended as the service ends one, so that the end of the connection is no cut."""
+        """Whether the answer has its end, so that a regular end of the body may follow."""
+        ...
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether nothing of the answer can follow any more, so that a connection that breaks now loses nothing.
+
+        A service that sends a finish reason with every event never says so.
+        """
         ...
 
     def feed(self, events: Sequence[bytes]) -> list[str]:
@@ -145,8 +153,8 @@ class Dialect(Protocol):
         """Return the request that embeds some texts; raises as `complete` does."""
         ...
 
-    def parse_embeddings(self, payload: Any, count: int) -> EmbeddingBatch:
-        """Read a decoded answer with the vectors of `count` texts.
+    def parse_embeddings(self, payload: Any, request: Request) -> EmbeddingBatch:
+        """Read the decoded answer to a request that `embed` made.
 
         Raises:
             ProviderAPIError: The service answered with an error, or with what it does not document.
@@ -230,15 +238,22 @@ def response_error(problem: str, *, retryable: bool = False) -> ProviderResponse
     )
 
 
-def find_message(payload: Any) -> str:
-    """Return the service's words from an error body of whatever shape: object, list, text, nothing."""
+def find_message(payload: Any, depth: int = 8) -> str:
+    """Return the service's words from an error body of whatever shape: object, list, text, nothing.
+
+    Args:
+        payload: The decoded body.
+        depth: How many levels down they are looked for.
+    """
     if isinstance(payload, str):
         return payload
+    if depth == 0:
+        return ""
     if isinstance(payload, list):
-        return "; ".join(filter(None, map(find_message, payload[:5])))
+        return "; ".join(filter(None, (find_message(item, depth - 1) for item in payload[:5])))
     if isinstance(payload, Mapping):
         for key in ("message", "msg", "error", "detail", "details", "error_description", "errors", "description"):
-            if found := find_message(payload.get(key)):
+            if found := find_message(payload.get(key), depth - 1):
                 return found
     return ""
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from ._config import UNSET, ProviderConfig, Timeouts, Unset, merge_extras, seal
+from ._config import UNSET, ProviderConfig, Timeouts, Unset, merge_extras, seal, seal_extras
 from ._provider import Provider, ReadyProvider
 from ._registry import ProviderRegistry
 from ._secret import SecretDict, redact
 from ._settings import complete_config, structure_options, variables
-from .domain import ProviderConfigError, ProviderError
+from .domain import ProviderConfigError, ProviderError, ProviderPluginError
 from .hookspecs import ProviderSpec
 
 
@@ -94,14 +94,7 @@ class ProviderEngine:
                 extra_config=merge_extras(extra_config, extras),
             )
             spec = cls.registry.get(config.provider_type)
-            config = complete_config(
-                config,
-                os.environ,
-                vendor_variables=spec.variables,
-                options_type=spec.provider.options_type,
-                default_model=spec.default_model,
-            )
-            check_api_key_present(config, spec)
+            config = settle(config, spec, os.environ)
             return cast("ReadyProvider", await make_ready(spec.provider, config))
         except ProviderError as error:
             error.provider_type = error.provider_type or (str(provider_type))
@@ -111,16 +104,36 @@ class ProviderEngine:
 create_provider = ProviderEngine.create_provider
 
 
-def seal_extras(extra_config: object) -> Any:
-    """Return `extra_config` without a representation, if it is a dict."""
-    return SecretDict(extra_config) if isinstance(extra_config, Mapping) else extra_config
+def settle(config: ProviderConfig, spec: ProviderSpec, environ: Mapping[str, str]) -> ProviderConfig:
+    """Return the settings, filled in as the spec declares them; a declaration that fails is its plugin's fault."""
+    try:
+        config = complete_config(
+            config,
+            environ,
+            vendor_variables=spec.variables,
+            options_type=spec.provider.options_type,
+            default_model=spec.default_model,
+        )
+        check_api_key_present(config, spec)
+        return config
+    except ProviderError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a plugin's, whatever it is
+        problem = type(error).__name__
+    raise ProviderPluginError(f"the settings that {spec.name!r} declares cannot be used ({problem}); upgrade its plugin")
 
 
 def check_api_key_present(config: ProviderConfig, spec: ProviderSpec) -> None:
     """Raise where the service wants a key and there is none, naming every place that was looked at."""
     options_type = spec.provider.options_type
     options = structure_options(options_type, config.extra_config) if options_type else config.extra_config
-    if config.api_key is None and spec.needs_api_key(options):
+    if config.api_key is not None:
+        return
+    try:
+        needed = spec.needs_api_key(options)
+    except Exception:  # noqa: BLE001 -- it stumbled over a setting that the provider itself refuses in words
+        return
+    if needed:
         names = " or ".join(variables(config.provider_type, "api_key", spec.variables))
         raise ProviderConfigError(f"no api_key: give api_key=... or set {names}")
 

@@ -282,7 +282,7 @@ class HTTPProvider(Provider):
             options={name: value for name, value in options.items() if value is not None},
         )
         batch, _ = await self._transport.post(
-            request, functools.partial(self.dialect.parse_embeddings, count=len(texts))
+            request, functools.partial(self.dialect.parse_embeddings, request=request)
         )
         return batch
 

@@ -24,13 +24,20 @@ from .domain import (
     Usage,
 )
 
+JSON_TYPES = ("application/json", "text/json")
+
 
 class ByteSource(Protocol):
     """Where a stream's bytes come from."""
 
     @property
-    def is_json(self) -> bool:
-        """Whether the body is one JSON document instead of events."""
+    def content_type(self) -> str:
+        """The media type of the body, in lower case, without parameters."""
+        ...
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's name for the request."""
         ...
 
     async def read(self) -> bytes:
@@ -73,7 +80,8 @@ class CompletionStream:
         self._parse_whole = parse_whole
         self._sign = sign
         self._content_timeout = content_timeout
-        self._decoder = WholeBody() if source.is_json else SSEDecoder()
+        self._decoder = WholeBody() if source.content_type in JSON_TYPES else SSEDecoder()
+        self._had_events = source.content_type == "text/event-stream"
         self._ready: deque[str] = deque()
         self._reading = False
         self._ended = False
@@ -165,14 +173,17 @@ class CompletionStream:
             self._end(response_error("with an event that has no end"))
             return
         except ProviderError as fault:
-            # Behind the end of the answer a cut loses nothing.
-            self._end(None if self._parser.finished else fault)
+            self._end(None if self._parser.conclusive else fault)
             return
         except BaseException:
             self._leave()
             raise
         self._ready.extend(self._parser.feed(events))
-        if self._parser.error is not None:
+        self._had_events |= bool(events)
+        if not chunk and isinstance(self._parser.error, ProviderResponseError):
+            # An event that the end of the body cut in two.
+            self._end(self._cut())
+        elif self._parser.error is not None:
             self._end(self._parser.error)
         elif self._parser.done:
             self._end(None, close=False)
@@ -189,6 +200,8 @@ class CompletionStream:
         if close:
             self._source.close()
         completion = self.completion
+        if isinstance(failure, ProviderAPIError) and self._source.request_id is not None:
+            failure.details.setdefault("request_id", self._source.request_id)
         if failure is None:
             failure = check_not_refused(completion)
         elif isinstance(failure, ProviderConnectionError) or (completion and isinstance(failure, ProviderAPIError)):
@@ -205,13 +218,15 @@ class CompletionStream:
         Some services and gateways answer a request for a stream with a plain answer, or break one off with a bare
         error object.
         """
-        stray = bytes(self._decoder.stray)
-        if stray.strip():
+        stray = bytes(self._decoder.stray).strip()
+        if stray:
             try:
                 whole = self._parse_whole(stray)
             except ProviderResponseError as error:
-                if not self._parser.finished:
+                if not self._had_events:
                     return error
+                if stray.startswith((b"{", b"[")):
+                    return self._cut()
             except ProviderError as error:
                 return error
             else:
@@ -219,7 +234,10 @@ class CompletionStream:
                     self._whole = whole
                     self._ready.extend([whole.text] if whole else [])
                     return None
-        if self._parser.finished:
+        return None if self._parser.finished else self._cut()
+
+    def _cut(self) -> ProviderError | None:
+        if self._parser.conclusive:
             return None
         return ProviderConnectionError("the connection ended before the answer did; try again")
 

@@ -60,12 +60,9 @@ class ByteStream:
         return None
 
     @property
-    def is_json(self) -> bool:
-        """Whether the body is one JSON document instead of events."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() in (
-            "application/json",
-            "text/json",
-        )
+    def content_type(self) -> str:
+        """The media type of the body, in lower case, without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     async def read(self) -> bytes:
         """Return the bytes that have come, at least one, or none at the end of the body.

@@ -27,6 +27,7 @@ from . import retry
 from .answer import ByteStream
 from .body import BodyError, BodyTooLarge
 from .session import Sessions, StaleConnection
+from .sse import SSEDecoder
 
 T = TypeVar("T")
 
@@ -106,6 +107,10 @@ class HTTPTransport:
             source = await self._send(request, body, None)
             try:
                 return parse(decode(await source.read_to_end()))
+            except ProviderAPIError as error:
+                if source.request_id is not None:
+                    error.details.setdefault("request_id", source.request_id)
+                raise
             finally:
                 source.close()
 
@@ -331,8 +336,10 @@ def decode(body: bytes) -> Any:
 
 def decode_error(body: bytes) -> Any:
     """Decode the body of an error: JSON where it is that, else its text; events are taken for what they carry."""
-    text = body.decode("utf-8", "replace").strip().removeprefix("data:")
-    try:
-        return loads(text.encode())
-    except ValueError:
-        return text
+    decoder = SSEDecoder()
+    for candidate in (body, *decoder.feed(body), *decoder.close()):
+        try:
+            return loads(candidate)
+        except ValueError:
+            continue
+    return body.decode("utf-8", "replace").strip()

@@ -79,7 +79,7 @@ class SSEDecoder:
     def _events(self, blocks: list[bytes]) -> list[bytes]:
         events = []
         for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block:
+            if block.startswith(b"data: ") and b"\n" not in block and len(block) > 6:
                 events.append(block[6:])
             elif block and (data := self._read(block)) is not None:
                 events.append(data)
@@ -96,9 +96,9 @@ class SSEDecoder:
                 name = value.strip()
             elif line and field not in (b"", b"id", b"retry") and len(self.stray) < _MAX_STRAY_BYTES:
                 self.stray += line + b"\n"
-        if not data:
-            return None
         joined = b"\n".join(data)
+        if not joined:
+            return None
         return Event(joined, name) if name else joined
 
 

@@ -1,0 +1,44 @@
+"""Values out of a service's answer, in which anything may stand in any place."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ._codec import loads
+
+__all__ = ["count_or_none", "is_finite", "loads", "number_or_none", "text_or_none", "vector_or_none"]
+
+
+def text_or_none(value: Any) -> str | None:
+    """Return `value` where it is a text that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def count_or_none(value: Any) -> int | None:
+    """Return `value` where it is a count."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def number_or_none(value: Any) -> float | None:
+    """Return `value` where it is a finite number, 0 or more."""
+    return value if type(value) in (int, float) and 0 <= value <= sys.float_info.max else None
+
+
+def vector_or_none(values: Any) -> list[float] | None:
+    """Return `values` as floats where they are a list of finite numbers, at least one."""
+    try:
+        if isinstance(values, list) and all(type(value) is float or type(value) is int for value in values):
+            vector = [float(value) for value in values]
+            return vector if is_finite(vector) else None
+    except OverflowError:  # an integer that no float holds
+        pass
+    return None
+
+
+def is_finite(vector: Sequence[float]) -> bool:
+    """Tell whether a vector has at least one number, and none but finite ones."""
+    # One sum instead of a test for each: a single nan or infinity spoils it.
+    return len(vector) > 0 and math.isfinite(sum(vector))

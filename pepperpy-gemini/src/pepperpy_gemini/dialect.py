@@ -1,0 +1,211 @@
+"""Gemini's wire format: generateContent, streamGenerateContent and batchEmbedContents."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+
+from pepperpy.providers import Completion, ProviderAPIError, ProviderInputError
+from pepperpy.providers import options as check
+from pepperpy.providers.dialect import EmbeddingBatch, EmbeddingLimits, Request, response_error
+from pepperpy.providers.values import vector_or_none
+
+from .answers import GeminiStreamParser, parse_usage
+from .errors import error_in_answer, find_error, parse_error
+
+STOPS_AT_MOST = 5
+
+FULL_DIMENSIONS = 3072
+
+TASKS: Mapping[str, str] = {
+    "RETRIEVAL_QUERY": "task: search result | query: ",
+    "RETRIEVAL_DOCUMENT": "title: none | text: ",
+    "SEMANTIC_SIMILARITY": "task: sentence similarity | query: ",
+    "CLASSIFICATION": "task: classification | query: ",
+    "CLUSTERING": "task: clustering | query: ",
+    "QUESTION_ANSWERING": "task: question answering | query: ",
+    "FACT_VERIFICATION": "task: fact checking | query: ",
+    "CODE_RETRIEVAL_QUERY": "task: code retrieval | query: ",
+}
+"""What an embedding is for, and how that is said to the models that read it in the text."""
+
+
+def stops(name: str, value: Any) -> list[str]:
+    """Take one text or several, as many as the service takes."""
+    several = check.texts(name, value)
+    if len(several) > STOPS_AT_MOST:
+        raise ProviderInputError(f"{name} takes at most {STOPS_AT_MOST} texts, not {len(several)}; leave some out")
+    return several
+
+
+def mappings(name: str, value: Any) -> list[Mapping[str, Any]]:
+    """Take a list of dicts."""
+    if not isinstance(value, (list, tuple)):
+        raise ProviderInputError(f"{name} must be a list of dicts, not {type(value).__name__}")
+    return [check.mapping(f"{name}[{place}]", item) for place, item in enumerate(value)]
+
+
+def task_type(name: str, value: Any) -> str:
+    """Take one of the tasks, in upper or lower case."""
+    task = check.text(name, value).upper()
+    if task not in TASKS:
+        raise ProviderInputError(f"{name} must be one of {', '.join(TASKS)}")
+    return task
+
+
+GENERATION: Mapping[str, tuple[str, check.Check]] = {
+    "temperature": ("temperature", check.number),
+    "max_tokens": ("maxOutputTokens", check.count),
+    "top_p": ("topP", check.number),
+    "top_k": ("topK", check.count),
+    "stop": ("stopSequences", stops),
+    "seed": ("seed", check.integer),
+    "presence_penalty": ("presencePenalty", check.signed_number),
+    "frequency_penalty": ("frequencyPenalty", check.signed_number),
+}
+"""The options that go into `generationConfig`: the wire's name of each, and its check."""
+
+OPTIONS: Mapping[str, check.Check] = {
+    "system": check.text,
+    "safety_settings": mappings,
+    **{name: checked for name, (_, checked) in GENERATION.items()},
+}
+
+
+@attrs.frozen(kw_only=True)
+class GeminiDialect:
+    """Gemini's wire format.
+
+    Attributes:
+        embedding_limits: 100 texts and 20,000 tokens a request.
+    """
+
+    embedding_limits: EmbeddingLimits = EmbeddingLimits(inputs=100, size=20_000)
+
+    def complete(self, prompt: str, *, model: str, stream: bool, options: Mapping[str, Any]) -> Request:
+        """Return the request to `:generateContent` or `:streamGenerateContent`."""
+        resource, path = locate(model)
+        body: dict[str, Any] = {}
+        generation: dict[str, Any] = {}
+        for name, value in check.check_options(options, OPTIONS).items() if options else ():
+            if name == "system":
+                if resource.startswith("models/gemma"):
+                    # Gemma has no place for it but the prompt.
+                    prompt = f"{value}\n\n{prompt}"
+                else:
+                    body["systemInstruction"] = {"parts": [{"text": value}]}
+            elif name == "safety_settings":
+                body["safetySettings"] = value
+            else:
+                generation[GENERATION[name][0]] = value
+        body["contents"] = [{"role": "user", "parts": [{"text": prompt}]}]
+        if generation:
+            body["generationConfig"] = generation
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        return Request(f"{path}:{method}", body, stream)
+
+    def parse_completion(self, payload: Any) -> Completion:
+        """Read an answer, or the list of chunks that a stream without `alt=sse` is; of several candidates, the first."""
+        parser = GeminiStreamParser()
+        for chunk in payload if isinstance(payload, list) and payload else [payload]:
+            if not isinstance(chunk, dict):
+                raise response_error("with no JSON object")
+            parser.read(chunk)
+        completion = parser.whole()
+        completion.raw = payload
+        return completion
+
+    def stream_parser(self) -> GeminiStreamParser:
+        """Return the reader of one stream."""
+        return GeminiStreamParser()
+
+    def embed(self, texts: Sequence[str], *, model: str, dimensions: int | None, options: Mapping[str, Any]) -> Request:
+        """Return the request to `:batchEmbedContents`."""
+        resource, path = locate(model)
+        task = check.check_options(options, {"task_type": task_type}).get("task_type")
+        settings: dict[str, Any] = {"model": resource}
+        prefix = ""
+        if task is not None and reads_task_in_text(resource):
+            prefix = TASKS[task]
+        elif task is not None:
+            settings["taskType"] = task
+        if dimensions is not None:
+            settings["outputDimensionality"] = dimensions
+        # One request for each text: several parts of one content would become a single vector.
+        requests = [{**settings, "content": {"parts": [{"text": prefix + text}]}} for text in texts]
+        return Request(f"{path}:batchEmbedContents", {"requests": requests})
+
+    def parse_embeddings(self, payload: Any, request: Request) -> EmbeddingBatch:
+        """Read an answer; its vectors are in the order of the texts, and of unit length."""
+        asked = request.body["requests"]
+        count = len(asked)
+        if error := find_error(payload):
+            raise error_in_answer(error)
+        if not isinstance(payload, dict):
+            raise response_error("with no JSON object")
+        rows = payload.get("embeddings")
+        if rows is None and "embedding" in payload:
+            # What `embedContent` answers, to which some gateways take a batch of one.
+            rows = [payload["embedding"]]
+        if not isinstance(rows, list) or len(rows) != count:
+            raise response_error(f"without the {count} embeddings that were asked for")
+        vectors = [parse_vector(row) for row in rows]
+        if is_shortened(asked[0]["model"], asked[0].get("outputDimensionality")):
+            vectors = [unit_length(vector) for vector in vectors]
+        if len({len(vector) for vector in vectors}) > 1:
+            raise response_error("with embeddings of several lengths")
+        return EmbeddingBatch(vectors, parse_usage(payload.get("usageMetadata")))
+
+    def parse_error(self, status: int, payload: Any) -> ProviderAPIError:
+        """Read an error body, of Google's shape or any other."""
+        return parse_error(status, payload)
+
+
+def locate(model: str) -> tuple[str, str]:
+    """Return a model's resource name and the path to it, which no name can leave.
+
+    >>> locate("gemini-3.8-flash")
+    ('models/gemini-3.8-flash', '/models/gemini-3.8-flash')
+    >>> locate("tunedModels/../x?")
+    ('tunedModels/../x?', '/tunedModels/..%2Fx%3F')
+    """
+    collection, _, name = model.partition("/")
+    if collection not in ("models", "tunedModels"):
+        collection, name = "models", model
+    if not name:
+        raise ProviderInputError("model is a prefix without a name; give one such as models/gemini-3.8-flash")
+    try:
+        return f"{collection}/{name}", f"/{collection}/{quote(name, safe='')}"
+    except UnicodeEncodeError:
+        problem = "model holds half a surrogate pair, which is no character; check where the name comes from"
+    raise ProviderInputError(problem)
+
+
+def reads_task_in_text(resource: str) -> bool:
+    """Whether a model ignores `taskType` and is told the task in the text: those after gemini-embedding-001."""
+    version = re.match(r"models/gemini-embedding-([0-9]{1,9})(?![0-9])", resource)
+    return version is not None and int(version[1]) > 1
+
+
+def is_shortened(resource: str, dimensions: int | None) -> bool:
+    """Whether vectors come that were cut without being brought back to unit length, as gemini-embedding-001 does."""
+    return resource == "models/gemini-embedding-001" and (dimensions or FULL_DIMENSIONS) < FULL_DIMENSIONS
+
+
+def unit_length(vector: Sequence[float]) -> list[float]:
+    """Return the vector with the length 1; one of length 0 or infinity stays as it is."""
+    length = math.hypot(*vector)
+    return [value / length for value in vector] if 0 < length < math.inf else list(vector)
+
+
+def parse_vector(row: Any) -> list[float]:
+    """Read one embedding."""
+    vector = vector_or_none(row.get("values")) if isinstance(row, dict) else None
+    if vector is None:
+        raise response_error("with an embedding that is no list of finite numbers")
+    return vector
