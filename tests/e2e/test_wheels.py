@@ -192,7 +192,9 @@ def test_a_wheel_holds_its_package_and_nothing_else(wheels: Path, distribution: 
     (wheel,) = wheels.glob(f"{name}-*.whl")
     source = ROOT / distribution / "src"
     expected = {
-        path.relative_to(source).as_posix() for path in source.rglob("*") if path.suffix == ".py" or path.name == "py.typed"
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*")
+        if path.suffix == ".py" or path.name == "py.typed"
     }
 
     with zipfile.ZipFile(wheel) as archive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from .domain import ProviderInputError
@@ -24,6 +25,21 @@ def dumps(value: Any) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         problem = f"the request cannot be written as JSON: {error}"
     raise ProviderInputError(problem)
+
+
+def loads_each(texts: Sequence[bytes]) -> list[Any]:
+    """Decode several JSON texts, in one go where they are all in order.
+
+    Raises:
+        ValueError: One is not JSON.
+    """
+    if len(texts) == 1:
+        return [loads(texts[0])]
+    try:
+        values: list[Any] = loads(b"[" + b",".join(texts) + b"]")
+    except ValueError:
+        values = []
+    return values if len(values) == len(texts) else [loads(text) for text in texts]
 
 
 def loads(data: bytes) -> Any:

@@ -110,8 +110,6 @@ class ProviderRegistry:
             return _choose(point.name, specs)
         except (Exception, SystemExit) as error:
             # Undone whole, so that a later attempt, after the plugin was mended, starts afresh.
-            if self._plugins.has_plugin(point.name):
-                self._plugins.unregister(name=point.name)
             root = point.module.partition(".")[0]
             for added in set(sys.modules) - before:
                 if added.partition(".")[0] == root:
@@ -123,6 +121,10 @@ class ProviderRegistry:
                 provider_type=point.name,
                 details={"distribution": owner, "entry_point": point.value},
             ) from error
+        finally:
+            # Its facts are all that is kept: another name may lead to the same module, which is then registered again.
+            if self._plugins.has_plugin(point.name):
+                self._plugins.unregister(name=point.name)
 
 
 def _choose(name: str, specs: list[ProviderSpec]) -> ProviderSpec:

@@ -48,12 +48,15 @@ def complete_config(
     Raises:
         ProviderConfigError: A variable holds what the setting does not take. It names the variable.
     """
+    # From here on no frame holds the environment bare: it is full of keys, those of others too.
+    environment = _Environment(environ)
+    del environ
 
     def look_up(field: str, kind: Any, check: Callable[[str, Any, Secret], Any]) -> Secret | None:
         for name in variables(config.provider_type, field, vendor_variables):
-            if not (environ.get(name) or "").strip():
+            value = environment.look_up(name, kind)
+            if value is None:
                 continue
-            value = Secret(_from_text(environ[name], kind))
             try:
                 check(field, kind, value)
                 return value
@@ -71,6 +74,18 @@ def complete_config(
         if _not_given(extras.get(field)) and (found := look_up(field, attribute.type, _structure)):
             extras[field] = found.reveal()
     return config.completed(**settings, extra_config=extras)
+
+
+class _Environment:
+    """The environment, without a representation."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def look_up(self, name: str, kind: Any) -> Secret | None:
+        """Return a variable read as the type, or None where it is not set or blank."""
+        text = self._variables.get(name) or ""
+        return Secret(_from_text(text, kind)) if text.strip() else None
 
 
 def _check_setting(field: str, kind: Any, value: Secret) -> None:
@@ -120,18 +135,17 @@ def structure_options(options_type: type[OptionsT], extra_config: Mapping[str, A
 
 
 def _structure(name: str, kind: Any, value: Secret) -> Any:
-    bare: Any = value.reveal
     try:
-        return _converter().structure(bare(), kind)
+        return _converter().structure(value.reveal(), kind)
     except Exception as error:  # noqa: BLE001 -- cattrs raises whatever a hook raises, and its text holds the value
-        problem = type(bare()).__name__ if not isinstance(error, ProviderConfigError) else error.message
+        problem = type(value.reveal()).__name__ if not isinstance(error, ProviderConfigError) else error.message
     raise ProviderConfigError(f"{name} must be {_spell(kind)}, not {problem}")
 
 
 def _fields(options_type: type[Any] | None) -> dict[str, attrs.Attribute[Any]]:
     if options_type is None:
         return {}
-    return {field.name: field for field in attrs.fields(attrs.resolve_types(options_type)) if field.init}
+    return {field.alias: field for field in attrs.fields(attrs.resolve_types(options_type)) if field.init}
 
 
 def _not_given(value: object) -> bool:

@@ -94,7 +94,7 @@ class ProviderEngine:
                 extra_config=merge_extras(extra_config, extras),
             )
             spec = cls.registry.get(config.provider_type)
-            config = settle(config, spec, os.environ)
+            config = settle(config, spec)
             return cast("ReadyProvider", await make_ready(spec.provider, config))
         except ProviderError as error:
             error.provider_type = error.provider_type or (str(provider_type))
@@ -104,12 +104,12 @@ class ProviderEngine:
 create_provider = ProviderEngine.create_provider
 
 
-def settle(config: ProviderConfig, spec: ProviderSpec, environ: Mapping[str, str]) -> ProviderConfig:
+def settle(config: ProviderConfig, spec: ProviderSpec) -> ProviderConfig:
     """Return the settings, filled in as the spec declares them; a declaration that fails is its plugin's fault."""
     try:
         config = complete_config(
             config,
-            environ,
+            os.environ,
             vendor_variables=spec.variables,
             options_type=spec.provider.options_type,
             default_model=spec.default_model,
@@ -120,7 +120,9 @@ def settle(config: ProviderConfig, spec: ProviderSpec, environ: Mapping[str, str
         raise
     except Exception as error:  # noqa: BLE001 -- a plugin's, whatever it is
         problem = type(error).__name__
-    raise ProviderPluginError(f"the settings that {spec.name!r} declares cannot be used ({problem}); upgrade its plugin")
+    raise ProviderPluginError(
+        f"the settings that {spec.name!r} declares cannot be used ({problem}); upgrade its plugin"
+    )
 
 
 def check_api_key_present(config: ProviderConfig, spec: ProviderSpec) -> None:

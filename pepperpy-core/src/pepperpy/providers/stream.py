@@ -24,6 +24,8 @@ from .domain import (
     Usage,
 )
 
+TAIL_SECONDS = 5.0
+
 JSON_TYPES = ("application/json", "text/json")
 
 
@@ -167,7 +169,7 @@ class CompletionStream:
     async def _read(self) -> None:
         """Take in what comes next."""
         try:
-            chunk = await self._source.read()
+            chunk = await (self._read_tail() if self._parser.conclusive else self._source.read())
             events = self._decoder.feed(chunk) if chunk else self._decoder.close()
         except EventTooLarge:
             self._end(response_error("with an event that has no end"))
@@ -194,6 +196,16 @@ class CompletionStream:
             self._silent_since = None
         else:
             self._check_content()
+
+    async def _read_tail(self) -> bytes:
+        """Read behind the answer, where only usage and a terminator come; a service that forgets them is not waited for."""
+        try:
+            async with asyncio.timeout(TAIL_SECONDS):
+                return await self._source.read()
+        except TimeoutError as silence:
+            if isinstance(silence, ProviderError):
+                raise
+            return b""
 
     def _end(self, failure: ProviderError | None, *, close: bool = True) -> None:
         self._ended = True

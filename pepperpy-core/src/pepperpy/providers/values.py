@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ._codec import loads
+from ._codec import loads, loads_each
 
-__all__ = ["count_or_none", "is_finite", "loads", "number_or_none", "text_or_none", "vector_or_none"]
+__all__ = ["count_or_none", "is_finite", "loads", "loads_each", "number_or_none", "text_or_none", "vector_or_none"]
 
 
 def text_or_none(value: Any) -> str | None:

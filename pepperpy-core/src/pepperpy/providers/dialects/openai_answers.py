@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ..dialect import response_error
 from ..domain import Completion, ProviderAPIError, Usage
-from ..values import count_or_none, loads, number_or_none, text_or_none
+from ..values import count_or_none, loads, loads_each, number_or_none, text_or_none
 
 
 class ErrorReader(Protocol):
@@ -51,14 +51,24 @@ class OpenAIStreamParser:
 
     def feed(self, events: Sequence[bytes]) -> list[str]:
         """Read some chunks and return their pieces of text."""
+        *chunks, last = events or [b""]
+        if last.strip() != b"[DONE]":
+            chunks = list(events)
         pieces: list[str] = []
+        try:
+            self._feed(loads_each(chunks), pieces)
+        except ValueError:
+            self._feed_one_by_one(chunks, pieces)
+        if self.error is None and not self.done and len(chunks) < len(events):
+            self._finish(pieces)
+        self._texts += pieces
+        return pieces
+
+    def _feed_one_by_one(self, events: Sequence[bytes], pieces: list[str]) -> None:
         for event in events:
             data = event.strip()
             if data == b"[DONE]":
-                self.done = True
-                if not (pieces or self._holds_an_answer()):
-                    self.error = response_error("with a stream that holds no answer", retryable=True)
-                break
+                return self._finish(pieces)
             try:
                 chunk = loads(data) if data else None
             except ValueError:
@@ -66,15 +76,33 @@ class OpenAIStreamParser:
                 if self.finished:
                     continue
                 self.error = response_error("with an event that is no JSON")
-                break
-            if not isinstance(chunk, dict):
-                continue
-            if piece := self._read(chunk):
+                return None
+            self._feed([chunk], pieces)
+            if self.error is not None:
+                return None
+        return None
+
+    def _feed(self, chunks: Sequence[Any], pieces: list[str]) -> None:
+        for chunk in chunks:
+            try:
+                # The usual chunk, of which a stream has hundreds: one piece of text and nothing else.
+                (choice,) = chunk["choices"]
+                delta = choice["delta"]
+                piece = delta["content"]
+                usual = len(delta) == 1 and choice["finish_reason"] is None and choice["index"] == 0
+            except (KeyError, TypeError, ValueError):
+                usual = False
+            if not usual or self._id is None or chunk.get("usage") or "error" in chunk or "error" in choice:
+                piece = self._read(chunk) if isinstance(chunk, dict) else None
+            if piece and isinstance(piece, str):
                 pieces.append(piece)
             if self.error is not None:
-                break
-        self._texts += pieces
-        return pieces
+                return
+
+    def _finish(self, pieces: Sequence[str]) -> None:
+        self.done = True
+        if not (pieces or self._holds_an_answer()):
+            self.error = response_error("with a stream that holds no answer", retryable=True)
 
     def _holds_an_answer(self) -> bool:
         return bool(self._texts or self._finish_reason or self._tool_calls or self._reasoning or self._refusal)
