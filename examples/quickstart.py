@@ -1,4 +1,4 @@
-"""The quick start, on a real language model in this process: no key, no network."""
+"""The quick start, on a real language model on this machine: no key, no network."""
 
 import asyncio
 import math
@@ -17,7 +17,7 @@ async def main() -> None:
 
     async with await create_provider("local") as provider:
         print("\n--- a completion")
-        answer = await provider.complete("What is the capital of France?", temperature=0, max_tokens=40)
+        answer = await provider.complete("Explain in one sentence why the sky is blue.", temperature=0, max_tokens=60)
         print(answer)
         print(f"({answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out, {answer.finish_reason})")
 

@@ -67,7 +67,7 @@ def test_the_blocks_of_a_page_run(page: Path, monkeypatch: pytest.MonkeyPatch) -
     with Runner() as runner:
         for line, block in blocks(page):
             module = ast.parse("\n" * line + block, filename=str(page))
-            code = compile(module, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            code = compile(module, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             result = eval(code, namespace)
             if inspect.iscoroutine(result):
                 runner.run(result)

@@ -1,4 +1,4 @@
-"""A real language model in your own process, offline, for pepperpy."""
+"""A real language model on your own machine, offline, for pepperpy."""
 
 from .provider import LocalOptions, LocalProvider
 

@@ -107,17 +107,25 @@ class LocalProvider(Provider):
         """Complete a prompt: as `HTTPProvider.complete`, with the one model that is loaded."""
         return await self._ready(model).complete(prompt, stream=stream, **options)
 
-    async def embed(self, text: str, *, model: str | None = None, **options: Any) -> list[float]:
-        """Embed a text: as `HTTPProvider.embed`, with the one model that is loaded."""
-        return await self._ready(model).embed(text, **options)
+    async def embed(
+        self, text: str, *, model: str | None = None, dimensions: int | None = None, **options: Any
+    ) -> list[float]:
+        """Embed a text: as `HTTPProvider.embed`, with the one model that is loaded, whose vectors have one length."""
+        return await self._ready(model, dimensions).embed(text, **options)
 
     async def embed_many(
-        self, texts: Sequence[str], *, model: str | None = None, batch_size: int | None = None, **options: Any
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        batch_size: int | None = None,
+        **options: Any,
     ) -> Embeddings:
-        """Embed many texts: as `HTTPProvider.embed_many`, with the one model that is loaded."""
-        return await self._ready(model).embed_many(texts, batch_size=batch_size, **options)
+        """Embed many texts: as `HTTPProvider.embed_many`, with the same limits as `embed`."""
+        return await self._ready(model, dimensions).embed_many(texts, batch_size=batch_size, **options)
 
-    def _ready(self, model: str | None) -> HTTPProvider:
+    def _ready(self, model: str | None, dimensions: int | None = None) -> HTTPProvider:
         self._check_initialized()
         if self._service is None:
             raise ProviderNotInitializedError(
@@ -127,6 +135,11 @@ class LocalProvider(Provider):
         if model not in (None, self._path.stem, str(self._path)):
             raise ProviderCapabilityError(
                 f"one model is loaded, {self._path.stem}; for another one make another provider with model=",
+                provider_type=self.config.provider_type,
+            )
+        if dimensions is not None:
+            raise ProviderCapabilityError(
+                "a local model's vectors have one length; leave dimensions out",
                 provider_type=self.config.provider_type,
             )
         return self._service

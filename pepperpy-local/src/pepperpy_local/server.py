@@ -71,6 +71,7 @@ def load(order: dict[str, Any]) -> Any:
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = order["path"]
+    parameters.model_alias = {Path(order["path"]).stem}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [order["key"]]

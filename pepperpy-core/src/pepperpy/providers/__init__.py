@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._config import ProviderConfig, Timeouts
     from ._provider import Provider, ReadyProvider
+    from ._registry import ProviderRegistry
     from .domain import (
         Completion,
         ProviderAPIError,
@@ -63,6 +64,7 @@ __all__ = [
     "ProviderPluginError",
     "ProviderQuotaError",
     "ProviderRateLimitError",
+    "ProviderRegistry",
     "ProviderResponseError",
     "ProviderSpec",
     "ProviderStreamError",
@@ -81,6 +83,7 @@ _MODULES = {
     "Provider": "_provider",
     "ProviderConfig": "_config",
     "ProviderEngine": "engine",
+    "ProviderRegistry": "_registry",
     "ProviderSpec": "hookspecs",
     "ReadyProvider": "_provider",
     "Timeouts": "_config",

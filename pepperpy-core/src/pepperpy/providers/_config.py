@@ -295,6 +295,6 @@ def merge_extras(extra_config: Mapping[str, Any] | None, extras: Mapping[str, An
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest of `known`, or an empty string."""
+    """Return "; did you mean 'x'?" for the nearest of `known`, or ";": what goes before a list of them all."""
     near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f"; did you mean {near[0]!r}?" if near else ";"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import attrs
 import pluggy
 
 from . import hookspecs
@@ -41,23 +42,24 @@ class ProviderRegistry:
         self._plugins.add_hookspecs(hookspecs)
         self._plugins.hook.pepperpy_providers.call_historic(result_callback=self._collected.append)
 
-    def register(self, name: str, provider: type[Provider], *, replace: bool = False) -> None:
-        """Register a class under a name; it goes before an installed provider of that name.
+    def register(self, name: str, provider: type[Provider] | ProviderSpec, *, replace: bool = False) -> None:
+        """Register a class, or the facts of one, under a name; it goes before an installed provider of that name.
 
         Raises:
             ProviderConfigError: The name or the class cannot be used, or another class has the name and `replace`
                 is not given.
         """
         check_provider_type(name)
-        if not _is_provider(provider):
+        spec = attrs.evolve(provider, name=name) if isinstance(provider, ProviderSpec) else ProviderSpec(name, provider)
+        if not _is_provider(spec.provider):
             raise ProviderConfigError(f"{name!r} must be registered with a subclass of Provider, not {provider!r}")
         known = self._registered.get(name)
-        if known is not None and known.provider is not provider and not replace:
+        if known is not None and known.provider is not spec.provider and not replace:
             raise ProviderConfigError(
-                f"{name!r} is registered already, as {_spell(known.provider)}; to put {_spell(provider)} "
+                f"{name!r} is registered already, as {_spell(known.provider)}; to put {_spell(spec.provider)} "
                 "in its place, give replace=True"
             )
-        self._registered[name] = ProviderSpec(name, provider)
+        self._registered[name] = spec
 
     def unregister(self, name: str) -> None:
         """Take back a registration; an installed provider of that name is found again."""
@@ -93,9 +95,9 @@ class ProviderRegistry:
         installed = self.names()
         # No command for a name that is near a known one: who mistypes must not be sent to a stranger's package.
         hint = did_you_mean(name, installed)
-        advice = "" if hint else f"; try: pip install pepperpy-core pepperpy-{name}"
+        advice = f"; try: pip install pepperpy-core pepperpy-{name}" if hint == ";" else ""
         return ProviderNotFoundError(
-            f"no provider named {name!r}{hint or ';'} installed: {', '.join(installed) or 'none'}{advice}"
+            f"no provider named {name!r}{hint} installed: {', '.join(installed) or 'none'}{advice}"
         )
 
     def _load(self, point: importlib.metadata.EntryPoint) -> ProviderSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from .domain import ProviderError
+from .domain import ELLIPSIS, ProviderError
 
 MASK = "***"
 
@@ -65,15 +65,30 @@ class SecretDict(dict[str, Any]):
 def redact(value: Any, secrets: Iterable[str]) -> Any:
     """Return `value`, a JSON-able thing, with every one of `secrets` blotted out, in keys too."""
     if isinstance(value, str):
-        for secret in secrets:
+        # The longest first, since one secret may be a part of another.
+        for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) >= _SHORTEST:
                 value = value.replace(secret, MASK)
+                if ELLIPSIS in value:
+                    value = _redact_halves(value, secret)
         return value
     if isinstance(value, Mapping):
         return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [redact(item, secrets) for item in value]
     return value
+
+
+def _redact_halves(text: str, secret: str) -> str:
+    """Blot out what is left of a secret that `cut` went through."""
+    parts = text.split(ELLIPSIS)
+    for size in range(len(secret) - 1, _SHORTEST - 1, -1):
+        for place in range(len(parts) - 1):
+            if parts[place].endswith(secret[:size]):
+                parts[place] = parts[place][:-size] + MASK
+            if parts[place + 1].startswith(secret[-size:]):
+                parts[place + 1] = MASK + parts[place + 1][size:]
+    return ELLIPSIS.join(parts)
 
 
 def redact_error(error: ProviderError, secrets: Iterable[str]) -> None:

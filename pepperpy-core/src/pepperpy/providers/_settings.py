@@ -116,7 +116,7 @@ def structure_options(options_type: type[OptionsT], extra_config: Mapping[str, A
     for name in extras:
         if name not in fields:
             known = ", ".join(sorted(fields)) or "none"
-            raise ProviderConfigError(f"unknown setting {name!r}{did_you_mean(name, fields)}; known: {known}")
+            raise ProviderConfigError(f"unknown setting {name!r}{did_you_mean(name, fields)} known: {known}")
     structured = SecretDict()
     for name, attribute in fields.items():
         if not _not_given(extras.get(name)):

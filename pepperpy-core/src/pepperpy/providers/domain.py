@@ -31,6 +31,8 @@ import attrs
 MESSAGE_LIMIT = 2_000
 """The longest text of an error, in characters."""
 
+ELLIPSIS = " ... "
+
 
 class ProviderError(Exception):
     """Anything that pepperpy raises.
@@ -89,8 +91,8 @@ def cut(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """Return `text`, with its middle left out where it is longer than `limit` characters."""
     if len(text) <= limit:
         return text
-    half = (limit - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
+    half = (limit - len(ELLIPSIS)) // 2
+    return f"{text[:half]}{ELLIPSIS}{text[-half:]}"
 
 
 class ProviderConfigError(ProviderError, ValueError):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from ._config import UNSET, ProviderConfig, Timeouts, Unset, merge_extras, seal, seal_extras
 from ._provider import Provider, ReadyProvider
 from ._registry import ProviderRegistry
-from ._secret import SecretDict, redact
+from ._secret import SecretDict, redact, redact_error
 from ._settings import complete_config, structure_options, variables
 from .domain import ProviderConfigError, ProviderError, ProviderPluginError
 from .hookspecs import ProviderSpec
@@ -32,8 +33,10 @@ class ProviderEngine:
         return cls.registry.names()
 
     @classmethod
-    def register_provider(cls, name: str, provider: type[Provider], *, replace: bool = False) -> None:
+    def register_provider(cls, name: str, provider: type[Provider] | ProviderSpec, *, replace: bool = False) -> None:
         """Make a class known under a name, for this process; it goes before an installed provider of that name.
+
+        A `ProviderSpec` in its place also says what a plugin would: the default model, the vendor's variables, ...
 
         Raises:
             ProviderConfigError: The name or the class cannot be used, or the name is taken and `replace` not given.
@@ -148,13 +151,29 @@ async def make_ready(provider_class: type[Provider], config: ProviderConfig) -> 
         await provider.initialize()
         return provider
     except BaseException as error:
+        failure = explain(error, config) if isinstance(error, Exception) else error
         if provider is not None:
-            await clean_up_after(provider, error)
-        if isinstance(error, ProviderError) or not isinstance(error, Exception):
+            await clean_up_after(provider, failure)
+        if failure is error:
             raise
-        secrets = [key] if (key := config.api_key) else []
+    # Out here, so that a cause that was left out is not back as the context.
+    raise failure
+
+
+def explain(error: Exception, config: ProviderConfig) -> ProviderError:
+    """Return the error to raise for what a provider raised on its way up; a cause that holds the key is left out."""
+    secrets = [config.api_key] if config.api_key else []
+    if isinstance(error, ProviderError):
+        failure = error
+        redact_error(failure, secrets)
+    else:
         reason = redact(f"{type(error).__name__}: {error}", secrets)
-        raise ProviderError(f"the provider did not initialize: {reason}", provider_type=config.provider_type) from error
+        failure = ProviderError(f"the provider did not initialize: {reason}", provider_type=config.provider_type)
+        failure.__cause__ = error
+    chain = "".join(traceback.format_exception(failure))
+    if redact(chain, secrets) != chain:
+        failure.__cause__ = failure.__context__ = None
+    return failure
 
 
 async def clean_up_after(provider: Provider, error: BaseException) -> None:

@@ -114,7 +114,7 @@ class HTTPProvider(Provider):
 
     def make_transport(self) -> Transport:
         """Return what carries the requests; override it for a service of several origins or a key that runs out."""
-        return self.transport_to(self.base_url, {**self.make_headers(), **self.options.headers})
+        return self.transport_to(self.base_url, SecretDict({**self.make_headers(), **self.options.headers}))
 
     def transport_to(
         self,
@@ -135,9 +135,10 @@ class HTTPProvider(Provider):
             authorize: Returns the headers of a request whose key runs out; given those that the service refused,
                 newer ones.
         """
+        headers = SecretDict(headers)
         return HTTPTransport(
             base_url,
-            check_headers(SecretDict(headers)),
+            check_headers(headers),
             parse_error=parse_error or self.dialect.parse_error,
             timeouts=self.config.timeouts,
             max_retries=self.config.max_retries if max_retries is None else max_retries,
@@ -320,28 +321,36 @@ class HTTPProvider(Provider):
 
 def check_base_url(url: str | None, name: str = "base_url") -> str:
     """Return an http(s) URL without its trailing slash; raise, naming the setting, where requests could go astray."""
+    if problem := _problem_of_base_url(url):
+        # No traceback with locals may show it: there may be a password in it.
+        del url
+        raise ProviderConfigError(f"{name} {problem}")
+    return str(url).rstrip("/")
+
+
+def _problem_of_base_url(url: str | None) -> str | None:
     if url is None:
-        raise ProviderConfigError(f"{name} is missing; give the URL of the service")
+        return "is missing; give the URL of the service"
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable or not is_visible_ascii(url):
-        raise ProviderConfigError(f"{name} must be a URL that begins with http:// or https:// and a host")
+        return "must be a URL that begins with http:// or https:// and a host"
     if parts.username is not None or parts.password is not None:
-        raise ProviderConfigError(f"{name} must hold no user name or password; give the key as api_key")
+        return "must hold no user name or password; give the key as api_key"
     if "?" in url or "#" in url:
-        raise ProviderConfigError(f"{name} must hold no query and no fragment")
-    return url.rstrip("/")
+        return "must hold no query and no fragment"
+    return None
 
 
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Return headers that can be sent as they are; raise for what would break out of its line."""
-    for name, value in headers.items():
+    for name in headers:
         if not (name and is_visible_ascii(name) and not set(name) & set('"(),/:;<=>?@[\\]{}')):
             raise ProviderConfigError("headers has a name that is none of a header")
-        if not (value.isascii() and value.isprintable()):
+        if not (headers[name].isascii() and headers[name].isprintable()):
             raise ProviderConfigError(f"the header {name} must hold printable ASCII only")
     return headers
 

@@ -77,7 +77,7 @@ def check_options(options: Mapping[str, Any], known: Mapping[str, Check]) -> dic
     for name, value in options.items():
         if name not in known:
             raise ProviderInputError(
-                f"unknown option {name!r}{did_you_mean(name, known)}; "
+                f"unknown option {name!r}{did_you_mean(name, known)} "
                 f"known: {', '.join(sorted(known))}; anything else goes through extra_body={{...}}"
             )
         checked[name] = known[name](name, value)

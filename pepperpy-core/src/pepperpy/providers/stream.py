@@ -212,17 +212,21 @@ class CompletionStream:
         if close:
             self._source.close()
         completion = self.completion
-        if isinstance(failure, ProviderAPIError) and self._source.request_id is not None:
-            failure.details.setdefault("request_id", self._source.request_id)
-        if failure is None:
-            failure = check_not_refused(completion)
-        elif isinstance(failure, ProviderConnectionError) or (completion and isinstance(failure, ProviderAPIError)):
-            # Before the first piece the service's error keeps its class; behind it only the stream's end counts.
+        self._failure = check_not_refused(completion) if failure is None else self._as_of_a_stream(failure, completion)
+        if self._failure is not None:
+            self._failure.details.setdefault("attempts", self._attempts)
+            if self._source.request_id is not None:
+                self._failure.details.setdefault("request_id", self._source.request_id)
+
+    def _as_of_a_stream(self, failure: ProviderError, completion: Completion) -> ProviderError:
+        """Before the first piece the service's error keeps its class; behind it, only how the stream ended counts."""
+        broke = isinstance(failure, ProviderConnectionError) or (completion and isinstance(failure, ProviderAPIError))
+        if broke and not isinstance(failure, ProviderStreamError):
             kind = ProviderStreamTimeoutError if isinstance(failure, ProviderTimeoutError) else ProviderStreamError
             failure = kind(f"the stream broke: {failure.message}", details=failure.details, retryable=failure.retryable)
         if isinstance(failure, ProviderStreamError):
             failure.partial_text = completion.text
-        self._failure = failure
+        return failure
 
     def _read_stray(self) -> ProviderError | None:
         """Look at the end of the body for what came outside of any event, and return why the answer is not whole.

@@ -14,7 +14,7 @@ __all__ = ["count_or_none", "is_finite", "loads", "loads_each", "number_or_none"
 
 def text_or_none(value: Any) -> str | None:
     """Return `value` where it is a text that is not empty."""
-    return value if isinstance(value, str) and value else None
+    return value if type(value) is str and value else None
 
 
 def count_or_none(value: Any) -> int | None:

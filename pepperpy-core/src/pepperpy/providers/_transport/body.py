@@ -50,10 +50,16 @@ class Inflater:
                         raise BodyError("corrupt: something follows its end")
                     # gzip may hold several members, one after the other.
                     self._stream = zlib.decompressobj(31)
-                out += self._stream.decompress(packed, min(_STEP, room - len(out) + 1))
-                if len(out) > room:
-                    raise BodyTooLarge("too large")
-                packed = self._stream.unconsumed_tail or self._stream.unused_data
+                filled = True
+                while filled:
+                    # Once more where a step was filled: with nothing left to take in, something may be left to give.
+                    step = min(_STEP, room - len(out) + 1)
+                    chunk = self._stream.decompress(packed, step)
+                    out += chunk
+                    if len(out) > room:
+                        raise BodyTooLarge("too large")
+                    packed, filled = self._stream.unconsumed_tail, len(chunk) == step
+                packed = self._stream.unused_data
         except zlib.error as error:
             raise BodyError(f"corrupt: {error}") from None
         return bytes(out)

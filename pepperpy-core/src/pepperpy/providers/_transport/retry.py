@@ -6,6 +6,7 @@ import email.utils
 import math
 import time
 from collections.abc import Generator, Mapping
+from datetime import UTC
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 8.0
@@ -69,14 +70,18 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     if seconds is not None or value is None:
         return seconds
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        then = email.utils.parsedate_to_datetime(value)
+        # The dates of HTTP are GMT, whether they say so or not; Python takes one without a zone for local time.
+        then = then if then.tzinfo else then.replace(tzinfo=UTC)
+        return max(0.0, then.timestamp() - time.time())
     except (ValueError, TypeError, OverflowError, OSError):
         return None
 
 
 def _positive(text: str | None) -> float | None:
-    # Long digits are refused before float() sees them: "9" * 5000 is no delay.
-    if text is None or len(text) > 40:
+    # Long digits are refused before float() sees them: "9" * 5000 is no delay. Nor are Python's own 1_000 and digits
+    # of other scripts.
+    if text is None or len(text) > 40 or "_" in text or not text.isascii():
         return None
     try:
         value = float(text)

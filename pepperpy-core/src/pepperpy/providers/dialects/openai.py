@@ -114,7 +114,8 @@ class OpenAIDialect:
         if content is not None and not isinstance(content, str):
             content = joined_parts(content)
         tool_calls = message.get("tool_calls")
-        if content is None and not (finish_reason or tool_calls or message.get("refusal")):
+        refusal = message.get("refusal")
+        if content is None and not (finish_reason or tool_calls or refusal):
             raise response_error("without a text")
         return Completion(
             content or "",
@@ -125,7 +126,7 @@ class OpenAIDialect:
             id=text_or_none(payload.get("id")),
             tool_calls=tuple(tool_calls) if isinstance(tool_calls, list) else (),
             reasoning=text_or_none(message.get("reasoning_content")) or text_or_none(message.get("reasoning")),
-            refusal=text_or_none(message.get("refusal")),
+            refusal=text_or_none(refusal),
             raw=payload,
         )
 
