@@ -244,7 +244,7 @@ class Completion(str):
         tool_calls: The calls that the model asks for, as the service wrote them.
         reasoning: The text of the model's reasoning, kept apart from the answer, or None.
         refusal: The model's words of refusal, or None.
-        raw: The service's answer as it was decoded; None for a stream.
+        raw: The service's answer as it was decoded; None for a stream, unless it says there what is nowhere else.
         attempts: How many requests it took.
     """
 
