@@ -6,6 +6,7 @@ import ast
 import asyncio
 import importlib.util
 import inspect
+import logging
 import re
 from asyncio import Runner
 from collections.abc import Iterator
@@ -33,6 +34,12 @@ def blocks(page: Path) -> list[tuple[int, str]]:
     return [(text[: found.start(1)].count("\n"), found[1]) for found in BLOCK.finditer(text)]
 
 
+def samples(page: Path) -> Any:
+    """Return a page as a parameter; one that needs the real local model is marked so."""
+    needs_model = 'create_provider("local"' in page.read_text("utf-8")
+    return pytest.param(page, id=str(page.relative_to(ROOT)), marks=[pytest.mark.model] if needs_model else [])
+
+
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Services that answer for all providers, named to them by the environment; they run beside the samples."""
@@ -54,8 +61,19 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         serving.result()
 
 
-@pytest.mark.usefixtures("services")
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.fixture
+def loggers() -> Iterator[None]:
+    """What a sample does to the loggers, undone."""
+    root, ours = logging.getLogger(), logging.getLogger("pepperpy")
+    levels, handlers = (root.level, ours.level), (root.handlers[:], ours.handlers[:])
+    yield
+    for logger, level, kept in zip((root, ours), levels, handlers, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = kept
+
+
+@pytest.mark.usefixtures("services", "loggers")
+@pytest.mark.parametrize("page", [samples(page) for page in PAGES if blocks(page)])
 def test_the_blocks_of_a_page_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page run one after the other in one namespace: whole programs, or with `await` as in a notebook."""
     source = page.read_text("utf-8")

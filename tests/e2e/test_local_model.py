@@ -77,6 +77,16 @@ async def test_a_prompt_that_is_too_long_says_so(provider: ReadyProvider) -> Non
         await provider.complete("word " * 10_000)
 
 
+async def test_a_long_text_is_embedded_and_a_longer_one_refused(provider: ReadyProvider) -> None:
+    """A text of 1,500 words has a vector; one that no batch holds is the error that means it, and is not retried."""
+    assert len(await provider.embed("word " * 1500)) == 576
+
+    with pytest.raises(ProviderContextLengthError) as caught:
+        await provider.embed("word " * 5000)
+
+    assert caught.value.attempts == 1
+
+
 async def test_another_model_needs_another_provider(provider: ReadyProvider) -> None:
     """`model=` of a call cannot load another model, and does not pretend to."""
     with pytest.raises(ProviderCapabilityError, match="make another provider"):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pepperpy.providers import ProviderConfig, ProviderConfigError, Timeouts
 
-from .shown import everything_shown_of
+from ..shown import everything_shown_of
 
 KEY = "sk-unit-0123456789"
 TOKEN = "token-0123456789"

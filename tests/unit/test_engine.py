@@ -26,7 +26,7 @@ from pepperpy.providers import (
 from pepperpy.providers._registry import ProviderRegistry
 from pepperpy.providers.embeddings import Embeddings
 
-from .shown import everything_shown_of
+from ..shown import everything_shown_of
 
 KEY = "sk-unit-0123456789"
 

@@ -10,10 +10,10 @@ import pytest
 
 from pepperpy.providers import ProviderConfig, ProviderConfigError, Timeouts
 from pepperpy.providers._secret import SecretDict
-from pepperpy.providers._settings import complete_config, structure_options, variables
+from pepperpy.providers._settings import fill_in, structure_options, variables
 from pepperpy.providers.http import header_value
 
-from .shown import everything_shown_of
+from ..shown import everything_shown_of
 
 KEY = "sk-unit-0123456789"
 
@@ -59,7 +59,7 @@ class Environment(Mapping[str, str]):
 
 
 def complete(environ: Mapping[str, str], provider_type: str = "acme", **settings: Any) -> ProviderConfig:
-    return complete_config(
+    return fill_in(
         ProviderConfig(provider_type, **settings),
         environ,
         vendor_variables=VENDOR,
@@ -231,9 +231,7 @@ def test_names_of_variables(provider_type: str, variable: str) -> None:
 def test_a_provider_without_options_looks_up_no_extras() -> None:
     """A provider that declares no extras takes what it is given, and nothing from the environment."""
     environ = Environment(PEPPERPY_PROVIDER_ACME_TITLE="t")
-    config = complete_config(
-        ProviderConfig("acme", extra_config={"a": 1}), environ, vendor_variables=VENDOR, options_type=None
-    )
+    config = fill_in(ProviderConfig("acme", extra_config={"a": 1}), environ, vendor_variables=VENDOR, options_type=None)
 
     assert config.extra_config == {"a": 1}
     assert "ACME_TITLE" not in environ.asked

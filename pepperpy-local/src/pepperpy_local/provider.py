@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -14,9 +14,11 @@ from pepperpy.providers import (
     CompletionStream,
     Embeddings,
     Provider,
+    ProviderAPIError,
     ProviderCapabilityError,
     ProviderConfig,
     ProviderConfigError,
+    ProviderContextLengthError,
     ProviderNotInitializedError,
 )
 from pepperpy.providers.dialect import EmbeddingLimits
@@ -149,4 +151,13 @@ class _Service(HTTPProvider):
     """The server of the model: one more that speaks the OpenAI wire format."""
 
     def make_dialect(self) -> OpenAIDialect:
-        return OpenAIDialect(embedding_limits=EmbeddingLimits(inputs=64))
+        return _Dialect(embedding_limits=EmbeddingLimits(inputs=64))
+
+
+class _Dialect(OpenAIDialect):
+    """The OpenAI wire format with the one error that llama.cpp takes for its own."""
+
+    def make_error(self, status: int, fields: Mapping[str, Any], message: str, **rest: Any) -> ProviderAPIError:
+        if "too large to process" in message:
+            rest.update(kind=ProviderContextLengthError, retryable=False)
+        return super().make_error(status, fields, message, **rest)

@@ -15,6 +15,9 @@ from typing import IO, Any, cast
 
 from pepperpy.providers.domain import ProviderConfigError
 
+LONGEST_TEXT = 2048
+"""How many tokens a text to embed may have: twice as many would take another 500 MB of memory."""
+
 
 class ModelServer:
     """A model that is served on a free port of 127.0.0.1, in the OpenAI wire format.
@@ -77,6 +80,8 @@ def load(order: dict[str, Any]) -> Any:
     parameters.api_keys = [order["key"]]
     parameters.embedding = True
     parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    # A text to embed has to fit in one batch, and what llama.cpp sets aside is enough for 512 tokens only.
+    parameters.n_batch = parameters.n_ubatch = LONGEST_TEXT
     parameters.verbosity = -1
     parameters.ui = False
     parameters.endpoint_slots = False

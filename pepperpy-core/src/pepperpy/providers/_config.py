@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, NoReturn, TypeAlias
@@ -20,6 +20,7 @@ DEFAULT_TIMEOUT = 600.0
 DEFAULT_MAX_RETRIES = 2
 CONNECT_TIMEOUT = 10.0
 CONTENT_TIMEOUT = 600.0
+LONGEST_NAME = 100
 
 
 class Unset(enum.Enum):
@@ -44,7 +45,7 @@ def check_seconds(name: str, value: object) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ProviderConfigError(f"{name} must be a number of seconds or None, not {type(value).__name__}")
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value <= sys.float_info.max:
         raise ProviderConfigError(f"{name} must be finite and above 0 seconds; give None for no limit")
 
 
@@ -141,7 +142,7 @@ class ProviderConfig:
             given=given,
         )
 
-    def completed(self, **defaults: Any) -> ProviderConfig:
+    def filled_in(self, **defaults: Any) -> ProviderConfig:
         """Return a copy in which what was not given is filled from `defaults`; its `dict()` stays what was given."""
         filled = object.__new__(type(self))
         settings = {name: defaults.get(name, value) for name, value in self._given.items()}
@@ -203,8 +204,12 @@ class ProviderConfig:
 
 def check_provider_type(name: object) -> str:
     """Raise unless `name` can be a provider's name: a letter or digit, then also `.`, `_` and `-`."""
+    if isinstance(name, ProviderConfig):
+        raise ProviderConfigError("provider_type must be a str; give a config as create_provider(**config.dict())")
     if not isinstance(name, str):
         raise ProviderConfigError(f"provider_type must be a str, not {type(name).__name__}")
+    if len(name) > LONGEST_NAME:
+        raise ProviderConfigError(f"provider_type must have at most {LONGEST_NAME} characters")
     if not (name and name[0].isalnum() and name.isascii() and all(c.isalnum() or c in "._-" for c in name)):
         raise ProviderConfigError(
             "provider_type must begin with a letter or digit and go on with letters, digits, '.', '_' or '-'"
@@ -218,8 +223,8 @@ def seal(value: object) -> Any:
 
 
 def seal_extras(extra_config: object) -> Any:
-    """Return `extra_config` without a representation, if it is a dict."""
-    return SecretDict(extra_config) if isinstance(extra_config, Mapping) else extra_config
+    """Return `extra_config` without a representation, whatever it is."""
+    return SecretDict(extra_config) if isinstance(extra_config, Mapping) else seal(extra_config)
 
 
 def check_api_key(key: Secret | None) -> Secret | None:
@@ -276,7 +281,8 @@ def _check_extra_config(value: object) -> SecretDict:
     if value is None:
         return SecretDict()
     if not isinstance(value, Mapping):
-        raise ProviderConfigError(f"extra_config must be a dict, not {type(value).__name__}")
+        given = value.reveal() if isinstance(value, Secret) else value
+        raise ProviderConfigError(f"extra_config must be a dict, not {type(given).__name__}")
     if not all(isinstance(key, str) for key in value):
         raise ProviderConfigError("the keys of extra_config must be of type str")
     return SecretDict(value)
@@ -296,5 +302,6 @@ def merge_extras(extra_config: Mapping[str, Any] | None, extras: Mapping[str, An
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest of `known`, or ";": what goes before a list of them all."""
-    near = get_close_matches(name, list(known), n=1)
+    names = {each.lower(): each for each in known}
+    near = [names[match] for match in get_close_matches(name.lower(), names, n=1, cutoff=0.65)]
     return f"; did you mean {near[0]!r}?" if near else ";"

@@ -24,7 +24,7 @@ from .domain import (
 from .embeddings import Embeddings
 
 if TYPE_CHECKING:
-    from .http import CompletionStream
+    from .stream import CompletionStream
 
 T = TypeVar("T")
 

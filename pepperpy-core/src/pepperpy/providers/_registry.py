@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -37,6 +38,8 @@ class ProviderRegistry:
         self._entry_points = entry_points
         self._registered: dict[str, ProviderSpec] = {}
         self._loaded: dict[str, ProviderSpec] = {}
+        # Threads that ask for one plugin at the same time share one load.
+        self._loading = threading.Lock()
         self._collected: list[Iterable[ProviderSpec]] = []
         self._plugins = pluggy.PluginManager(hookspecs.PROJECT)
         self._plugins.add_hookspecs(hookspecs)
@@ -81,6 +84,10 @@ class ProviderRegistry:
         check_provider_type(name)
         if (spec := self._registered.get(name)) or (spec := self._loaded.get(name)):
             return spec
+        with self._loading:
+            return self._loaded.get(name) or self._find(name)
+
+    def _find(self, name: str) -> ProviderSpec:
         claimants = [point for point in self._entry_points() if point.name == name]
         if not claimants:
             raise self._not_found(name)

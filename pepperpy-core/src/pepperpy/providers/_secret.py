@@ -9,8 +9,10 @@ from .domain import ELLIPSIS, ProviderError
 
 MASK = "***"
 
-_SHORTEST = 4
-"""A shorter value is no secret, and to blot it out would garble every text."""
+_SHORTEST = 7
+"""A shorter value is a placeholder ("ollama", "EMPTY"), and to blot it out would garble every text."""
+
+_SHORTEST_HALF = 4
 
 
 class Secret:
@@ -53,6 +55,15 @@ class SecretBytes(bytes):
     __str__ = __repr__
 
 
+class SecretText(str):
+    """A text that is sent as it is and not shown: aiohttp keeps it in frames that a cancelled call leaves behind."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
+
+
 class SecretDict(dict[str, Any]):
     """A dict whose values are not shown."""
 
@@ -82,7 +93,7 @@ def redact(value: Any, secrets: Iterable[str]) -> Any:
 def _redact_halves(text: str, secret: str) -> str:
     """Blot out what is left of a secret that `cut` went through."""
     parts = text.split(ELLIPSIS)
-    for size in range(len(secret) - 1, _SHORTEST - 1, -1):
+    for size in range(len(secret) - 1, _SHORTEST_HALF - 1, -1):
         for place in range(len(parts) - 1):
             if parts[place].endswith(secret[:size]):
                 parts[place] = parts[place][:-size] + MASK
@@ -96,4 +107,6 @@ def redact_error(error: ProviderError, secrets: Iterable[str]) -> None:
     secrets = tuple(secrets)
     error.args = tuple(redact(argument, secrets) for argument in error.args)
     for name, value in vars(error).items():
-        setattr(error, name, redact(value, secrets))
+        # The provider's name is ours, and may well be somebody's key.
+        if name != "provider_type":
+            setattr(error, name, redact(value, secrets))

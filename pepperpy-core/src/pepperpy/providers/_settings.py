@@ -33,7 +33,7 @@ def variables(provider_type: str, field: str, vendor_variables: Mapping[str, Ite
     return [ours, *vendor_variables.get(field, ())]
 
 
-def complete_config(
+def fill_in(
     config: ProviderConfig,
     environ: Mapping[str, str],
     *,
@@ -73,7 +73,23 @@ def complete_config(
     for field, attribute in _fields(options_type).items():
         if _not_given(extras.get(field)) and (found := look_up(field, attribute.type, _structure)):
             extras[field] = found.reveal()
-    return config.completed(**settings, extra_config=extras)
+    return config.filled_in(**settings, extra_config=extras)
+
+
+def name_variable(
+    error: ProviderConfigError,
+    given: ProviderConfig,
+    environ: Mapping[str, str],
+    vendor_variables: Mapping[str, Iterable[str]],
+) -> None:
+    """Say in an error about a setting which variable the setting came from, where it was not given."""
+    field = error.message.partition(" ")[0]
+    if field in given.extra_config or "environment variable" in error.message:
+        return
+    for name in variables(given.provider_type, field, vendor_variables):
+        if (environ.get(name) or "").strip():
+            error.args = (f"{error.message} (it comes from the environment variable {name})",)
+            return
 
 
 class _Environment:

@@ -212,12 +212,14 @@ def api_error(
     kind = kind or _STATUSES.get(status, ProviderAPIError)
     if retryable is None:
         retryable = kind.retryable or (kind is ProviderAPIError and (status in _RETRYABLE_STATUSES or status >= 500))
-    if kind in _ADVICE:
+    if 300 <= status < 400:
+        advice = "set base_url to where the service is"
+    elif kind in _ADVICE:
         advice = _ADVICE[kind]
     elif retryable:
         advice = "try again later"
     elif status == 404:
-        advice = "check the model's name and base_url"
+        advice = "check what it names, such as the model, and base_url"
     else:
         advice = "check the request"
     said = cut(message.strip(), _MESSAGE_ROOM) or "no message"
@@ -232,7 +234,7 @@ def api_error(
 def response_error(problem: str, *, retryable: bool = False) -> ProviderResponseError:
     """Return the error for a good status with an answer that is not what the service documents."""
     return ProviderResponseError(
-        f"the service answered 200, but {problem}; {_ADVICE[ProviderResponseError]}",
+        f"the service answered, but {problem}; {_ADVICE[ProviderResponseError]}",
         details={"status": 200},
         retryable=retryable,
     )

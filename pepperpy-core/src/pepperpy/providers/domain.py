@@ -307,5 +307,9 @@ class Completion(str):
         """The text alone, as a plain `str`."""
         return str.__str__(self)
 
-    def __getnewargs__(self) -> tuple[str]:
-        return (self.text,)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_completion, (type(self), self.text, {name: getattr(self, name) for name in self.__slots__})
+
+
+def _rebuild_completion(kind: type[Completion], text: str, fields: dict[str, Any]) -> Completion:
+    return kind(text, **fields)

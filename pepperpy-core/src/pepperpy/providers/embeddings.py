@@ -47,7 +47,7 @@ class Embeddings(Sequence[list[float]]):
             "version": 3,
             "shape": (len(self), self.dimensions),
             "typestr": "<f4" if sys.byteorder == "little" else ">f4",
-            "data": memoryview(self._vectors),
+            "data": memoryview(self._vectors).toreadonly(),
         }
 
     def __len__(self) -> int:

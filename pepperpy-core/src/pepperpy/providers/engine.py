@@ -7,11 +7,11 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from ._config import UNSET, ProviderConfig, Timeouts, Unset, merge_extras, seal, seal_extras
+from ._config import UNSET, ProviderConfig, Timeouts, Unset, check_provider_type, merge_extras, seal, seal_extras
 from ._provider import Provider, ReadyProvider
 from ._registry import ProviderRegistry
 from ._secret import SecretDict, redact, redact_error
-from ._settings import complete_config, structure_options, variables
+from ._settings import fill_in, name_variable, structure_options, variables
 from .domain import ProviderConfigError, ProviderError, ProviderPluginError
 from .hookspecs import ProviderSpec
 
@@ -87,20 +87,24 @@ class ProviderEngine:
         """
         # Sealed first, so that no traceback with locals can show them.
         api_key, extra_config, extras = seal(api_key), seal_extras(extra_config), SecretDict(extras)
+        name = check_provider_type(provider_type)
         try:
-            config = ProviderConfig(
-                provider_type,
+            given = ProviderConfig(
+                name,
                 api_key=api_key,
                 model=model,
                 timeout=timeout,
                 max_retries=max_retries,
                 extra_config=merge_extras(extra_config, extras),
             )
-            spec = cls.registry.get(config.provider_type)
-            config = settle(config, spec)
-            return cast("ReadyProvider", await make_ready(spec.provider, config))
+            spec = cls.registry.get(name)
+            try:
+                return cast("ReadyProvider", await make_ready(spec.provider, settle(given, spec)))
+            except ProviderConfigError as error:
+                name_variable(error, given, os.environ, spec.variables)
+                raise
         except ProviderError as error:
-            error.provider_type = error.provider_type or (str(provider_type))
+            error.provider_type = error.provider_type or name
             raise
 
 
@@ -110,7 +114,7 @@ create_provider = ProviderEngine.create_provider
 def settle(config: ProviderConfig, spec: ProviderSpec) -> ProviderConfig:
     """Return the settings, filled in as the spec declares them; a declaration that fails is its plugin's fault."""
     try:
-        config = complete_config(
+        config = fill_in(
             config,
             os.environ,
             vendor_variables=spec.variables,

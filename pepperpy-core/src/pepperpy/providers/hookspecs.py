@@ -26,6 +26,11 @@ def _never(options: Any) -> bool:
     return False
 
 
+def _check_variables(instance: object, attribute: attrs.Attribute[Any], value: Mapping[str, Iterable[str]]) -> None:
+    if any(isinstance(names, str) for names in value.values()):
+        raise TypeError('variables must be lists of names: {"api_key": ["ACME_API_KEY"]}')
+
+
 @attrs.frozen
 class ProviderSpec:
     """The facts of one provider.
@@ -43,7 +48,7 @@ class ProviderSpec:
     name: str
     provider: type[Provider]
     default_model: str | None = attrs.field(default=None, kw_only=True)
-    variables: Mapping[str, Iterable[str]] = attrs.field(factory=dict, kw_only=True)
+    variables: Mapping[str, Iterable[str]] = attrs.field(factory=dict, kw_only=True, validator=_check_variables)
     needs_api_key: Callable[[Any], bool] = attrs.field(default=_never, kw_only=True)
     api_version: int = attrs.field(default=API_VERSION, kw_only=True)
 

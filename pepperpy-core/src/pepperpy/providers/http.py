@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -12,7 +14,7 @@ import attrs
 from . import options as check
 from ._config import ProviderConfig, is_visible_ascii
 from ._provider import Provider, check_text, check_texts, gather_embeddings
-from ._secret import SecretDict, redact_error
+from ._secret import SecretDict, SecretText, redact_error
 from ._transport.body import MAX_RESPONSE_BYTES
 from ._transport.http import Authorize, HTTPTransport, decode
 from .dialect import Dialect, EmbeddingBatch, EmbeddingLimits, Request, check_not_refused
@@ -33,6 +35,16 @@ __all__ = [
 
 T = TypeVar("T")
 
+_LABEL = re.compile("[A-Za-z0-9_-]{1,63}")
+_OWN_HEADERS = {
+    *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type"),
+    *("expect", "host", "te", "trailer", "transfer-encoding", "upgrade"),
+}
+
+
+def _unseen(headers: dict[str, str]) -> dict[str, str]:
+    return SecretDict(headers)
+
 
 @attrs.frozen(kw_only=True)
 class HTTPOptions:
@@ -49,7 +61,7 @@ class HTTPOptions:
 
     base_url: str | None = None
     embedding_model: str | None = None
-    headers: dict[str, str] = attrs.field(factory=dict, repr=False)
+    headers: dict[str, str] = attrs.field(factory=dict, repr=False, converter=_unseen)
     max_response_bytes: int = MAX_RESPONSE_BYTES
     max_retry_wait: float = 60.0
     trust_env: bool = False
@@ -102,6 +114,7 @@ class HTTPProvider(Provider):
         for name in ("max_response_bytes", "max_retry_wait"):
             if not getattr(self.options, name) > 0:
                 raise ProviderConfigError(f"{name} must be above 0")
+        check_given_headers(self.options.headers)
         self._transport = self.make_transport()
 
     def make_dialect(self) -> Dialect:
@@ -114,7 +127,14 @@ class HTTPProvider(Provider):
 
     def make_transport(self) -> Transport:
         """Return what carries the requests; override it for a service of several origins or a key that runs out."""
-        return self.transport_to(self.base_url, SecretDict({**self.make_headers(), **self.options.headers}))
+        return self.transport_to(self.base_url, self.all_headers())
+
+    def all_headers(self) -> Mapping[str, str]:
+        """Return the provider's headers with those of the settings, which go before the provider's own."""
+        given = SecretDict(self.options.headers)
+        names = {name.lower() for name in given}
+        mine = {name: value for name, value in self.make_headers().items() if name.lower() not in names}
+        return SecretDict({**mine, **given})
 
     def transport_to(
         self,
@@ -138,7 +158,7 @@ class HTTPProvider(Provider):
         headers = SecretDict(headers)
         return HTTPTransport(
             base_url,
-            check_headers(headers),
+            SecretDict({name: SecretText(value) for name, value in check_headers(headers).items()}),
             parse_error=parse_error or self.dialect.parse_error,
             timeouts=self.config.timeouts,
             max_retries=self.config.max_retries if max_retries is None else max_retries,
@@ -188,6 +208,8 @@ class HTTPProvider(Provider):
         self._check_initialized()
         try:
             check_text("prompt", prompt)
+            if not isinstance(stream, bool):
+                raise ProviderInputError(f"stream must be True or False, not {type(stream).__name__}")
             request = self.dialect.complete(
                 prompt,
                 model=self._model(model, self.config.model),
@@ -202,11 +224,16 @@ class HTTPProvider(Provider):
             completion.attempts = attempts
             return completion
         except ProviderError as error:
-            self._sign(error)
-            raise
+            raise self._sign(error) from error.__cause__
 
     async def embed(
-        self, text: str, *, model: str | None = None, dimensions: int | None = None, **options: Any
+        self,
+        text: str,
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> list[float]:
         """Embed a text.
 
@@ -214,6 +241,7 @@ class HTTPProvider(Provider):
             text: What to embed.
             model: The model of this call, instead of `embedding_model`.
             dimensions: The length of the vector, where the model can choose.
+            extra_body: Merged into the request as it is.
             **options: What else the dialect takes.
 
         Returns:
@@ -226,11 +254,10 @@ class HTTPProvider(Provider):
         self._check_initialized()
         try:
             check_text("text", text)
-            batch = await self._embed([text], model, dimensions, options)
+            batch = await self._embed([text], model, dimensions, extra_body, options)
             return list(batch.vectors[0])
         except ProviderError as error:
-            self._sign(error)
-            raise
+            raise self._sign(error) from error.__cause__
 
     async def embed_many(
         self,
@@ -239,6 +266,7 @@ class HTTPProvider(Provider):
         model: str | None = None,
         dimensions: int | None = None,
         batch_size: int | None = None,
+        extra_body: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Embeddings:
         """Embed many texts in as few requests as the service allows, a few at a time.
@@ -248,6 +276,7 @@ class HTTPProvider(Provider):
             model: The model of this call, instead of `embedding_model`.
             dimensions: The length of the vectors, where the model can choose.
             batch_size: Texts in one request at most, if fewer than the service takes.
+            extra_body: Merged into each request as it is.
             **options: What else the dialect takes.
 
         Returns:
@@ -265,16 +294,20 @@ class HTTPProvider(Provider):
                 limits = attrs.evolve(limits, inputs=min(check.count("batch_size", batch_size), limits.inputs))
             return await gather_embeddings(
                 [
-                    functools.partial(self._embed, batch, model, dimensions, options)
+                    functools.partial(self._embed, batch, model, dimensions, extra_body, options)
                     for batch in split_texts(texts, limits)
                 ]
             )
         except ProviderError as error:
-            self._sign(error)
-            raise
+            raise self._sign(error) from error.__cause__
 
     async def _embed(
-        self, texts: Sequence[str], model: str | None, dimensions: int | None, options: Mapping[str, Any]
+        self,
+        texts: Sequence[str],
+        model: str | None,
+        dimensions: int | None,
+        extra_body: Mapping[str, Any] | None,
+        options: Mapping[str, Any],
     ) -> EmbeddingBatch:
         request = self.dialect.embed(
             texts,
@@ -282,6 +315,7 @@ class HTTPProvider(Provider):
             dimensions=None if dimensions is None else check.count("dimensions", dimensions),
             options={name: value for name, value in options.items() if value is not None},
         )
+        request = merge_body(request, extra_body)
         batch, _ = await self._transport.post(
             request, functools.partial(self.dialect.parse_embeddings, request=request)
         )
@@ -316,7 +350,9 @@ class HTTPProvider(Provider):
         """Put the provider's name on an error that leaves, and blot out what nobody may read."""
         error.provider_type = error.provider_type or self.config.provider_type
         redact_error(error, self.secrets())
-        return error
+        # The frames below hold what the service sent, which may be the key.
+        error.__context__ = None
+        return error.with_traceback(None)
 
 
 def check_base_url(url: str | None, name: str = "base_url") -> str:
@@ -333,7 +369,7 @@ def _problem_of_base_url(url: str | None) -> str | None:
         return "is missing; give the URL of the service"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in ("http", "https") and is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         usable = False
     if not usable or not is_visible_ascii(url):
@@ -345,21 +381,40 @@ def _problem_of_base_url(url: str | None) -> str | None:
     return None
 
 
+def is_host(host: str) -> bool:
+    """Tell whether this can be the name or the address of a host."""
+    if ":" in host or host.rpartition(".")[2].isdecimal():
+        try:
+            return bool(ip_address(host))
+        except ValueError:
+            return False
+    return len(host) < 254 and all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
+
+
 def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Return headers that can be sent as they are; raise for what would break out of its line."""
     for name in headers:
         if not (name and is_visible_ascii(name) and not set(name) & set('"(),/:;<=>?@[\\]{}')):
-            raise ProviderConfigError("headers has a name that is none of a header")
+            raise ProviderConfigError(f"headers holds {name[:100]!r}, which is no name of a header")
         if not (headers[name].isascii() and headers[name].isprintable()):
             raise ProviderConfigError(f"the header {name} must hold printable ASCII only")
     return headers
+
+
+def check_given_headers(headers: Mapping[str, str]) -> None:
+    """Raise for headers that say how a request is sent, which is not the caller's to say."""
+    for name in headers:
+        if name.lower() in _OWN_HEADERS:
+            raise ProviderConfigError(f"headers must not hold {name}, which depends on the request; leave it out")
 
 
 def merge_body(request: Request, extra_body: Mapping[str, Any] | None) -> Request:
     """Return the request with `extra_body` merged in, objects key by key, anything else replaced."""
     if extra_body is None:
         return request
-    return attrs.evolve(request, body=_merged(request.body, check.mapping("extra_body", extra_body)))
+    if "stream" in check.mapping("extra_body", extra_body):
+        raise ProviderInputError("extra_body must not hold stream; give stream=True to complete() instead")
+    return attrs.evolve(request, body=_merged(request.body, extra_body))
 
 
 def _merged(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:

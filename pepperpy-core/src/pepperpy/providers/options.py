@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ def signed_number(name: str, value: Any, *, least: float = -math.inf) -> float:
     """Take a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ProviderInputError(f"{name} must be a number, not {type(value).__name__}")
-    if not math.isfinite(value) or value < least:
+    if not -sys.float_info.max <= value <= sys.float_info.max or value < least:
         raise ProviderInputError(f"{name} must be a finite number{f', {least} or more' if least > -math.inf else ''}")
     return value
 

@@ -128,11 +128,13 @@ class CompletionStream:
     def count_attempts(self, attempts: int) -> Self:
         """Note how many requests it took to begin."""
         self._attempts = attempts
+        if self._failure is not None:
+            # It broke in the very read that brought its first piece.
+            self._failure.details["attempts"] = attempts
         return self
 
     async def aclose(self) -> None:
         """Let go of the connection; what has come so far stays in `completion`."""
-        self._ready.clear()
         self._leave()
 
     async def __aenter__(self) -> Self:
@@ -144,7 +146,9 @@ class CompletionStream:
         await self.aclose()
 
     def _leave(self) -> None:
-        if not self._ended:
+        """Let go, unless all was handed out; from here on there is nothing more, whatever had come already."""
+        if not self._ended or self._ready:
+            self._ready.clear()
             self._end(
                 ProviderStreamError("the stream was left before its end and is closed; ask again for a whole one")
             )
@@ -164,7 +168,7 @@ class CompletionStream:
         if self._failure is None:
             raise StopAsyncIteration
         # A copy, because a kept error that was raised would hold this stream by its traceback.
-        raise self._sign(copy.copy(self._failure))
+        raise copy.copy(self._failure)
 
     async def _read(self) -> None:
         """Take in what comes next."""
@@ -175,7 +179,9 @@ class CompletionStream:
             self._end(response_error("with an event that has no end"))
             return
         except ProviderError as fault:
-            self._end(None if self._parser.conclusive else fault)
+            # Closed by another task meanwhile, it has its reason already.
+            if not self._ended:
+                self._end(None if self._parser.conclusive else fault)
             return
         except BaseException:
             self._leave()
@@ -212,11 +218,15 @@ class CompletionStream:
         if close:
             self._source.close()
         completion = self.completion
+        if failure is not None:
+            # In place, so that nobody keeps it as the service sent it.
+            self._sign(failure)
         self._failure = check_not_refused(completion) if failure is None else self._as_of_a_stream(failure, completion)
         if self._failure is not None:
             self._failure.details.setdefault("attempts", self._attempts)
             if self._source.request_id is not None:
                 self._failure.details.setdefault("request_id", self._source.request_id)
+            self._sign(self._failure)
 
     def _as_of_a_stream(self, failure: ProviderError, completion: Completion) -> ProviderError:
         """Before the first piece the service's error keeps its class; behind it, only how the stream ended counts."""

@@ -40,5 +40,5 @@ def vector_or_none(values: Any) -> list[float] | None:
 
 def is_finite(vector: Sequence[float]) -> bool:
     """Tell whether a vector has at least one number, and none but finite ones."""
-    # One sum instead of a test for each: a single nan or infinity spoils it.
-    return len(vector) > 0 and math.isfinite(sum(vector))
+    # One sum instead of a test for each: a single nan or infinity spoils it, and so, very seldom, does an overflow.
+    return len(vector) > 0 and (math.isfinite(sum(vector)) or all(map(math.isfinite, vector)))

@@ -144,7 +144,7 @@ class ByteStream:
     def close(self) -> None:
         """Close the connection, unless the end of the body has given it back to the pool."""
         response, self._response = self._response, None
-        if response is None or self._session.loop.is_closed():
+        if response is None or self._session.is_gone():
             return
         if self._session.is_here():
             self._close(response)

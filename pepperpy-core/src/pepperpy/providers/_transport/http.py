@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,19 +14,18 @@ import aiohttp
 
 from .._codec import dumps, loads
 from .._config import Timeouts
-from .._secret import SecretBytes, SecretDict
+from .._secret import SecretBytes, SecretDict, redact
 from ..dialect import Request, api_error, response_error
 from ..domain import (
     ProviderAPIError,
-    ProviderConnectionError,
     ProviderError,
     ProviderNotInitializedError,
     ProviderQuotaError,
-    ProviderTimeoutError,
+    cut,
 )
 from . import retry
 from .answer import ByteStream
-from .body import BodyError, BodyTooLarge
+from .faults import translate
 from .session import Sessions, StaleConnection
 from .sse import SSEDecoder
 
@@ -36,7 +36,12 @@ Authorize: TypeAlias = Callable[[Mapping[str, str] | None], Awaitable[Mapping[st
 
 logger = logging.getLogger("pepperpy")
 
+# As many as a pool may hold after a burst, each of which may have gone stale.
 STALE_AT_MOST = 1_000
+
+LARGE_BODY = 2**20
+
+CLEANED_UP = "the provider was cleaned up while the call was under way"
 
 
 class HTTPTransport:
@@ -70,20 +75,24 @@ class HTTPTransport:
         authorize: Authorize | None = None,
     ) -> None:
         self._base_url = base_url
+        self._headers = SecretDict(headers)
         self._authorize = authorize
         self._host = urlsplit(base_url).hostname
         self._parse_error = parse_error
         self._max_retries = max_retries
         self._max_retry_wait = max_retry_wait
         self._max_response_bytes = max_response_bytes
-        self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect, sock_read=timeouts.idle)
+        self._stream_timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.idle)
         self._sessions = Sessions(
             base_url,
             headers,
-            timeout=aiohttp.ClientTimeout(total=timeouts.attempt, sock_connect=timeouts.connect),
+            timeout=aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect),
             trust_env=trust_env,
         )
         self._budget = retry.RetryBudget()
+        # The first silence begins with the connection; the bound is on what is no byte of an answer yet.
+        silences = (timeouts.connect, timeouts.idle)
+        self._first_silence = None if None in silences else sum(filter(None, silences))
         self._open = False
 
     def open(self) -> None:
@@ -108,6 +117,7 @@ class HTTPTransport:
             try:
                 return parse(decode(await source.read_to_end()))
             except ProviderAPIError as error:
+                error.details["status"] = source.status
                 if source.request_id is not None:
                     error.details.setdefault("request_id", source.request_id)
                 raise
@@ -186,7 +196,7 @@ class HTTPTransport:
 
     def _check_open(self) -> None:
         if not self._open:
-            raise ProviderNotInitializedError("the provider was cleaned up while the call was under way")
+            raise ProviderNotInitializedError(CLEANED_UP)
 
     async def _send(self, request: Request, body: bytes | None, timeout: aiohttp.ClientTimeout | None) -> ByteStream:
         """Send once and return the answer with a good status, its body unread."""
@@ -214,40 +224,57 @@ class HTTPTransport:
     ) -> ByteStream:
         self._check_open()
         session = await self._sessions.get()
-        url = self._base_url + request.path
         how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         started = time.perf_counter()
-        error = ProviderError()
         for _ in range(STALE_AT_MOST):
+            # A file for a large body, which aiohttp writes piece by piece; a new one each time, for it is read.
+            data = io.BytesIO(body) if body is not None and len(body) > LARGE_BODY else body
+            sending = session.http.request(
+                request.method,
+                self._base_url + request.path,
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                **how,
+            )
             try:
-                response = await session.http.request(
-                    request.method, url, data=body, headers=headers, allow_redirects=False, **how
-                )
+                response = await (sending if timeout is None else self._within_first_silence(sending))
             except StaleConnection as stale:
-                error = self.translate(stale)
+                error = self._translate(stale)
             except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
-                error = self.translate(fault)
+                error = self._translate(fault)
                 break
             else:
-                answer = ByteStream(response, session, self.translate, self._max_response_bytes)
-                if logger.isEnabledFor(logging.DEBUG):
-                    logger.debug(
-                        "answered: method=%s host=%s status=%d seconds=%.3f request_id=%s",
-                        request.method,
-                        self._host,
-                        answer.status,
-                        time.perf_counter() - started,
-                        answer.request_id,
-                    )
+                answer = ByteStream(response, session, self._translate, self._max_response_bytes)
+                self._log(request, answer, started)
                 return answer
         # Out here, so that aiohttp's error, whose repr holds the headers, is neither its context nor in a frame.
         raise error
 
+    async def _within_first_silence(self, sending: Awaitable[T]) -> T:
+        """Bound what aiohttp does not where a stream as a whole has no bound: a name or an upload that hangs."""
+        async with asyncio.timeout(self._first_silence):
+            return await sending
+
+    def _log(self, request: Request, answer: ByteStream, started: float) -> None:
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "answered: method=%s host=%s status=%d seconds=%.3f request_id=%s",
+                request.method,
+                self._host,
+                answer.status,
+                time.perf_counter() - started,
+                redact(answer.request_id, [word for value in self._headers.values() for word in value.split()]),
+            )
+
     async def _error(self, answer: ByteStream) -> ProviderAPIError:
         if 300 <= answer.status < 400:
-            error = api_error(answer.status, "a redirect, which is not followed; set base_url to where the service is")
+            error = api_error(answer.status, "a redirect, which is not followed")
         else:
-            error = self._parse_error(answer.status, decode_error(await answer.read_error()))
+            body = await answer.read_error()
+            error = self._parse_error(answer.status, decode_error(body))
+            if body:
+                error.details.setdefault("body", cut(body.decode("utf-8", "replace")))
         if (asked := retry.parse_retry_after(answer.headers)) is not None:
             error.details["retry_after"] = asked
         if answer.request_id is not None:
@@ -257,40 +284,10 @@ class HTTPTransport:
             error.retryable = told == "true"
         return error
 
-    def translate(self, fault: BaseException) -> ProviderError:
-        """Return our error for one of aiohttp's, which itself goes no further: its repr holds the headers."""
+    def _translate(self, fault: BaseException) -> ProviderError:
         if not self._open:
-            return ProviderNotInitializedError("the provider was cleaned up while the call was under way")
-        if isinstance(fault, BodyTooLarge):
-            return response_error(f"with more than {self._max_response_bytes:,} bytes; see max_response_bytes")
-        if isinstance(fault, BodyError):
-            return ProviderConnectionError(f"the answer of {self._host} is {fault}", details={"host": self._host})
-        details: dict[str, Any] = {"host": self._host, "cause": type(fault).__name__}
-        if isinstance(fault, TimeoutError):
-            what = "connect to" if isinstance(fault, aiohttp.ConnectionTimeoutError) else "get an answer from"
-            return ProviderTimeoutError(f"could not {what} {self._host} in time; see timeout", details=details)
-        if isinstance(fault, (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)):
-            return ProviderConnectionError(
-                f"the TLS connection to {self._host} cannot be trusted; check its certificate and base_url",
-                details=details,
-                retryable=False,
-            )
-        if isinstance(fault, aiohttp.ClientConnectorDNSError):
-            return ProviderConnectionError(
-                f"the name {self._host} cannot be resolved; check base_url and the network", details=details
-            )
-        if isinstance(fault, aiohttp.ClientConnectorError):
-            reason = fault.os_error.strerror or type(fault.os_error).__name__
-            return ProviderConnectionError(
-                f"cannot connect to {self._host}: {reason}; check base_url and the network", details=details
-            )
-        if isinstance(fault, aiohttp.ClientResponseError):
-            return ProviderConnectionError(
-                f"the answer of {self._host} is no valid HTTP; check base_url", details=details
-            )
-        return ProviderConnectionError(
-            f"the connection to {self._host} broke before the answer was whole; try again", details=details
-        )
+            return ProviderNotInitializedError(CLEANED_UP)
+        return translate(fault, self._host, self._max_response_bytes)
 
 
 class _Wait:
@@ -330,8 +327,10 @@ def decode(body: bytes) -> Any:
     try:
         return loads(body)
     except ValueError:
-        problem = "with a body that is no JSON" if body.strip() else "with nothing"
-    raise response_error(problem)
+        error = response_error("with a body that is no JSON" if body.strip() else "with nothing")
+    if body:
+        error.details["body"] = cut(body.decode("utf-8", "replace"))
+    raise error
 
 
 def decode_error(body: bytes) -> Any:

@@ -57,7 +57,7 @@ def delay(bound: float, retry_after: float | None) -> float:
 
     if retry_after is None:
         return backoff.full_jitter(bound)
-    return retry_after + backoff.full_jitter(min(bound, retry_after / 10 + 0.05))
+    return max(backoff.full_jitter(bound), retry_after + backoff.full_jitter(min(bound, retry_after / 10)))
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -6,8 +6,9 @@ import asyncio
 import os
 import select
 import urllib.request
+import weakref
 from collections.abc import AsyncGenerator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -73,6 +74,7 @@ class Session:
         self.loop = asyncio.get_running_loop()
         self.pid = os.getpid()
         self._janitor = self._close_with_the_loop()
+        _live.add(self)
 
     def is_here(self) -> bool:
         """Tell whether the caller runs in the session's loop."""
@@ -80,6 +82,28 @@ class Session:
             return asyncio.get_running_loop() is self.loop
         except RuntimeError:
             return False
+
+    def is_gone(self) -> bool:
+        """Tell whether its loop is closed or another process's, so that nothing in it can be closed in order."""
+        return self.loop.is_closed() or self.pid != os.getpid()
+
+    def disown(self) -> None:
+        """Let go of the connections of a session that is gone, without a word to its loop.
+
+        A closed loop closes nothing any more. That of a parent process has its selector in common with the child's
+        copy: to close a connection in order there would make the parent deaf to it.
+        """
+        connector: Any = self.http.connector
+        if connector is None:
+            return
+        self.http.detach()
+        protocols = [*connector._acquired, *(protocol for pool in connector._conns.values() for protocol, _ in pool)]
+        connector._closed = True
+        for protocol in protocols:
+            _drop(getattr(protocol, "transport", None))
+        for closable in self.under_way:
+            if (connection := getattr(closable, "connection", None)) is not None:
+                connection.release()
 
     async def open(self) -> None:
         """Tie the session to the end of the running loop."""
@@ -98,6 +122,30 @@ class Session:
             for closable in tuple(self.under_way):
                 closable.close()
             await self.http.close()
+
+
+_live: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _disown_all() -> None:
+    for session in tuple(_live):
+        session.disown()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_disown_all)
+
+
+def _drop(transport: Any) -> None:
+    """Close this process's end of a connection, below asyncio, which has no way to do so without its loop."""
+    tls = getattr(transport, "_ssl_protocol", None)
+    if tls is not None:
+        transport._closed = True
+        transport = tls._transport
+    sock = getattr(transport, "_sock", None)
+    if sock is not None:
+        sock.close()
+        transport._sock = None
 
 
 class Sessions:
@@ -123,10 +171,10 @@ class Sessions:
         """Return the session of the running loop."""
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
-        if session is not None and session.pid == os.getpid() and not session.http.closed:
+        if session is not None and not session.http.closed:
             return session
-        for ended in [known for known in self._sessions if known.is_closed()]:
-            del self._sessions[ended]
+        for ended in [known for known, session in self._sessions.items() if session.is_gone()]:
+            self._sessions.pop(ended).disown()
         # Entered before the first await, so that calls that begin together share it.
         session = self._sessions[loop] = Session(self._make())
         await session.open()
@@ -134,7 +182,7 @@ class Sessions:
 
     def _make(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            headers={"Accept-Encoding": ENCODINGS, **self._headers},
+            headers={"Accept-Encoding": ENCODINGS, "User-Agent": "pepperpy/1", **self._headers},
             timeout=self._timeout,
             # No limit: a call that waited for a pooled connection would take that for the service's silence.
             connector=aiohttp.TCPConnector(limit=0),
@@ -150,10 +198,9 @@ class Sessions:
         running = asyncio.get_running_loop()
         sessions, self._sessions = self._sessions, {}
         for loop, session in sessions.items():
-            if session.pid != os.getpid() or loop.is_closed():
-                # The first are the parent's, which goes on using them; the second went with their loop.
-                continue
-            if loop is running:
+            if session.is_gone():
+                session.disown()
+            elif loop is running:
                 await session.close()
             else:
                 asyncio.run_coroutine_threadsafe(session.close(), loop)

@@ -56,6 +56,9 @@ ERROR_CODES: Mapping[str, type[ProviderAPIError]] = {
 }
 
 
+TRANSIENT_CODES = frozenset({"server_error", "server_is_overloaded", "service_unavailable_error", "overloaded_error"})
+"""What passes by itself, also inside an answer whose status says nothing."""
+
 EMBEDDING_OPTIONS: Mapping[str, check.Check] = {"user": check.text}
 
 
@@ -113,6 +116,8 @@ class OpenAIDialect:
         finish_reason = choice.get("finish_reason")
         if content is not None and not isinstance(content, str):
             content = joined_parts(content)
+            if content is None:
+                raise response_error("with a content that is no text")
         tool_calls = message.get("tool_calls")
         refusal = message.get("refusal")
         if content is None and not (finish_reason or tool_calls or refusal):
@@ -210,6 +215,8 @@ class OpenAIDialect:
             kind = next((ERROR_CODES[name] for name in (code, kind_of_error) if name and name in ERROR_CODES), None)
         if kind is None and status == 400 and "maximum context length" in message:
             kind = ProviderContextLengthError
+        if kind is None and retryable is None and not TRANSIENT_CODES.isdisjoint({code, kind_of_error}):
+            retryable = True
         return api_error(
             status,
             message,

@@ -128,7 +128,12 @@ class OpenAIStreamParser:
         if len(delta) > 1 or "content" not in delta:
             self._read_rest(delta)
         content = delta.get("content")
-        return content if isinstance(content, str) else joined_parts(content)
+        if content is None or isinstance(content, str):
+            return content
+        piece = joined_parts(content)
+        if piece is None:
+            self.error = response_error("with a content that is no text")
+        return piece
 
     def _read_rest(self, delta: dict[str, Any]) -> None:
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")

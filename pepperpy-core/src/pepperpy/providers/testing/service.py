@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from socket import SO_LINGER, SOL_SOCKET
+from socket import SHUT_WR, SO_LINGER, SOL_SOCKET
 from types import TracebackType
 from typing import Any, Literal, Self, cast
 
@@ -25,9 +26,9 @@ class Reply:
         framing: How the body's end is told: by its length, by chunks, or by the end of the connection.
         end: What comes after the body: "keep" the connection, "cut" it before the body's end is told, "reset" it so,
             or "hold" it open without another byte.
-        pause: Seconds before each piece of the body.
+        pause: Seconds before each piece.
         delay: Seconds before the status line.
-        raw: Written instead of everything else, for what is no HTTP.
+        raw: Written instead of everything else, for what is no HTTP; the whole of it or its pieces.
     """
 
     status: int = 200
@@ -37,7 +38,7 @@ class Reply:
     end: Literal["keep", "cut", "reset", "hold"] = "keep"
     pause: float = 0
     delay: float = 0
-    raw: bytes | None = None
+    raw: bytes | Sequence[bytes] | None = None
 
     @classmethod
     def of_json(cls, value: Any, **rest: Any) -> Reply:
@@ -79,25 +80,36 @@ class FakeService:
             ...
             assert len(service.requests) == 2
 
+    Args:
+        *replies: The first `replies`.
+        tls: The context of a service that speaks https.
+
     Attributes:
         replies: What is answered, one after the other; the last one is answered for ever. Each a `Reply`, or a
             function that makes one of the request.
         requests: What was asked.
         connections: How many connections were made.
         open: How many of them are open.
+        blocked: How many of them wait for their client to read.
+        sent: How many bytes were handed to the network.
     """
 
-    def __init__(self, *replies: Reply | Callable[[Received], Reply]) -> None:
+    def __init__(self, *replies: Reply | Callable[[Received], Reply], tls: ssl.SSLContext | None = None) -> None:
         self.replies: list[Reply | Callable[[Received], Reply]] = list(replies)
         self.requests: list[Received] = []
         self.connections = 0
         self.open = 0
+        self.blocked = 0
+        self.sent = 0
+        self._tls = tls
         self._changed = asyncio.Event()
         self._live: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Connection(self), "127.0.0.1", 0, backlog=1024, ssl=self._tls
+        )
         return self
 
     async def __aexit__(
@@ -114,10 +126,24 @@ class FakeService:
         """The origin, such as `http://127.0.0.1:40123`."""
         if self._server is None:
             raise RuntimeError("enter the service first: async with FakeService() as service")
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def send_unasked(self, data: bytes) -> None:
+        """Write on every idle connection what nobody asked for; it is on its way when this returns."""
+        for connection in self._idle():
+            connection.write_now(data)
+
+    def drop_idle(self) -> None:
+        """End every idle connection, as services do after a while; the end is on its way when this returns."""
+        for connection in self._idle():
+            connection.end_now()
+
+    def _idle(self) -> list[_Connection]:
+        return [connection for connection in self._live if connection.idle]
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5) -> None:
-        """Return as soon as `condition()` holds, which is asked whenever a request or a connection comes or goes.
+        """Return as soon as `condition()` holds, which is asked whenever a request comes, or a connection comes, blocks or goes.
 
         Raises:
             TimeoutError: It does not hold in time.
@@ -132,6 +158,10 @@ class FakeService:
         self._changed.set()
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         return reply if isinstance(reply, Reply) else reply(request)
+
+    def _note_blocked(self, change: int) -> None:
+        self.blocked += change
+        self._changed.set()
 
     def _note(self, connection: _Connection, *, opened: bool) -> int:
         if opened:
@@ -161,13 +191,17 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answering is not None:
             self._answering.cancel()
+        if not self._writable.is_set():
+            self._service._note_blocked(-1)
         self._service._note(self, opened=False)
 
     def pause_writing(self) -> None:
         self._writable.clear()
+        self._service._note_blocked(1)
 
     def resume_writing(self) -> None:
         self._writable.set()
+        self._service._note_blocked(-1)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -177,8 +211,22 @@ class _Connection(asyncio.Protocol):
         """Close without another byte."""
         self._transport.abort()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no answer is under way."""
+        return self._answering is None or self._answering.done()
+
+    def write_now(self, data: bytes) -> None:
+        """Write without being asked."""
+        self._transport.write(data)
+
+    def end_now(self) -> None:
+        """Close from this side, without waiting for the loop."""
+        self._transport.get_extra_info("socket").shutdown(SHUT_WR)
+        self._transport.close()
+
     def _answer_next(self) -> None:
-        if (self._answering is None or self._answering.done()) and (request := self._take_request()):
+        if self.idle and (request := self._take_request()):
             self._answering = asyncio.ensure_future(self._answer(self._service._reply_to(request)))
 
     def _take_request(self) -> Received | None:
@@ -195,7 +243,9 @@ class _Connection(asyncio.Protocol):
     async def _answer(self, reply: Reply) -> None:
         await asyncio.sleep(reply.delay)
         if reply.raw is not None:
-            await self._write(reply.raw)
+            for piece in [reply.raw] if isinstance(reply.raw, bytes) else reply.raw:
+                await asyncio.sleep(reply.pause)
+                await self._write(piece)
         else:
             await self._write_http(reply)
         if reply.end == "reset":
@@ -232,4 +282,5 @@ class _Connection(asyncio.Protocol):
 
     async def _write(self, data: bytes) -> None:
         self._transport.write(data)
+        self._service.sent += len(data)
         await self._writable.wait()

@@ -1,0 +1,50 @@
+"""A service that misbehaves as it is told, and a provider that has to live with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+
+from pepperpy.providers import ReadyProvider
+from pepperpy.providers._transport import retry
+from pepperpy.providers.testing import FakeService
+
+from .kit import WIRE, provider_for
+
+MakeProvider: TypeAlias = Callable[..., Awaitable[ReadyProvider]]
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[FakeService]:
+    """The service that the provider under test talks to."""
+    async with FakeService(WIRE.completion("ok")) as service:
+        yield service
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """Retries come at once; the delays that the service asked for are noted."""
+    asked: list[float | None] = []
+
+    def delay(bound: float, retry_after: float | None) -> float:
+        asked.append(retry_after)
+        return 0
+
+    monkeypatch.setattr(retry, "delay", delay)
+    return asked
+
+
+@pytest.fixture
+async def make(service: FakeService) -> AsyncIterator[MakeProvider]:
+    """Makes providers that talk to the service, and cleans them up."""
+    made: list[ReadyProvider] = []
+
+    async def make(**settings: Any) -> ReadyProvider:
+        made.append(await provider_for(service, **{"timeout": 5, **settings}))
+        return made[-1]
+
+    yield make
+    for provider in made:
+        await provider.cleanup()
