@@ -97,3 +97,16 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     broken = [target for target in LINK.findall(page.read_text("utf-8")) if not (page.parent / target).exists()]
 
     assert broken == []
+
+
+PROOF = re.compile(r"\[`(test_\w+)`\]\(\.\./\.\./(tests/[\w/]+\.py)\)")
+
+
+def test_the_proof_of_every_promise_exists() -> None:
+    """The promises are numbered from 1 to 50, and each test that is named for one is there."""
+    page = (ROOT / "docs/explanation/reliability.md").read_text("utf-8")
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. ", page, re.MULTILINE)]
+    missing = [name for name, path in PROOF.findall(page) if f"def {name}(" not in (ROOT / path).read_text("utf-8")]
+
+    assert numbers == list(range(1, 51))
+    assert missing == []
