@@ -78,6 +78,10 @@ class ByteStream:
             self._room -= len(chunk)
             if self._room < 0:
                 raise BodyTooLarge("too large")
+            if not chunk:
+                # With the body's end aiohttp has given the connection back to the pool.
+                self._session.under_way.discard(self._response)
+                self._response = None
             return chunk
         except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
             if rest := self._unread():
@@ -105,8 +109,7 @@ class ByteStream:
 
     async def read_to_end(self) -> bytes:
         """Return the whole body."""
-        length = self.headers.get("Content-Length", "")
-        if length.isdecimal() and len(length) < 20 and int(length) > self._room:
+        if int(self.headers.get("Content-Length") or 0) > self._room:
             self.close()
             raise self._translate(BodyTooLarge("too large"))
         chunks = []

@@ -200,10 +200,13 @@ class HTTPTransport:
 
     async def _send(self, request: Request, body: bytes | None, timeout: aiohttp.ClientTimeout | None) -> ByteStream:
         """Send once and return the answer with a good status, its body unread."""
-        headers = SecretDict({"Content-Type": _JSON, "Accept": "text/event-stream" if request.stream else _JSON})
+        headers = SecretDict()
+        if request.stream:
+            headers["Accept"] = "text/event-stream"
         if request.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        headers.update(request.headers or {})
+        if request.headers:
+            headers.update(request.headers)
         if self._authorize is not None:
             headers.update(await self._authorize(None))
         answer = await self._exchange(request, body, headers, timeout)
@@ -302,9 +305,6 @@ class _Wait:
         self._timer.cancel()
         if not self.over.done():
             self.over.set_result(None)
-
-
-_JSON = "application/json"
 
 
 def encode(request: Request) -> bytes | None:

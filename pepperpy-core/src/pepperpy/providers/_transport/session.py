@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import select
 import urllib.request
 import weakref
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -16,6 +17,14 @@ from aiohttp.client_reqrep import ClientRequest, ClientResponse
 from aiohttp.connector import Connection
 
 from .body import ENCODINGS
+
+# What holds for most requests stands here, once; a request says only what it has otherwise.
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": ENCODINGS,
+    "Content-Type": "application/json",
+    "User-Agent": "pepperpy/1",
+}
 
 
 class StaleConnection(aiohttp.ClientConnectionError):
@@ -31,23 +40,28 @@ class CarefulRequest(ClientRequest):
     async def send(self, conn: Connection) -> ClientResponse:
         """Send the request, or raise `StaleConnection` while that is still free of consequences."""
         protocol = conn.protocol
-        # A fresh TLS connection may well hold something unread: the session tickets of its handshake.
-        used = getattr(protocol, "carried_a_request", False)
-        if protocol is None or protocol.should_close or (used and _readable(conn.transport)):
+        if protocol is None or protocol.should_close:
             raise StaleConnection("the connection is used up")
-        protocol.carried_a_request = True  # type: ignore[attr-defined]
+        unread = getattr(protocol, "unread", None)
+        if unread is None:
+            # The first time there is nothing to look for: what a fresh TLS connection holds unread are the tickets of
+            # its handshake.
+            protocol.unread = _look_at(conn.transport)  # type: ignore[attr-defined]
+        elif unread():
+            raise StaleConnection("the connection is used up")
         return await super().send(conn)
 
 
-def _readable(transport: asyncio.Transport | None) -> bool:
+def _look_at(transport: asyncio.Transport | None) -> Callable[[], object]:
+    """Return what tells, without waiting, whether something can be read from a connection."""
     sock = transport.get_extra_info("socket") if transport is not None else None
     if sock is None:
-        return False
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(sock.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock.fileno()], [], [], 0)[0])
+        return bool
+    if not hasattr(select, "poll"):
+        return lambda: select.select([sock.fileno()], [], [], 0)[0]
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return functools.partial(poll.poll, 0)
 
 
 class Closable(Protocol):
@@ -182,7 +196,7 @@ class Sessions:
 
     def _make(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            headers={"Accept-Encoding": ENCODINGS, "User-Agent": "pepperpy/1", **self._headers},
+            headers={**_HEADERS, **self._headers},
             timeout=self._timeout,
             # No limit: a call that waited for a pooled connection would take that for the service's silence.
             connector=aiohttp.TCPConnector(limit=0),
