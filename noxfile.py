@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import time
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["lint", "imports", "types", "tests"]
@@ -61,6 +64,17 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """The property tests with new examples, again and again for a minute, or for as many seconds as `-- SECONDS`."""
+    install(session, *DISTRIBUTIONS, group="tests")
+    end = time.monotonic() + float(session.posargs[0] if session.posargs else 60)
+    while time.monotonic() < end:
+        session.run(
+            "python", "-m", "pytest", "-q", "-m", "hypothesis", "tests/unit", env={"HYPOTHESIS_PROFILE": "fuzz"}
+        )
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and common mistakes."""
     install(session, group="lint")
@@ -81,8 +95,29 @@ def types(session: nox.Session) -> None:
     install(session, *DISTRIBUTIONS, group="types")
     for name in DISTRIBUTIONS:
         session.run("mypy", f"{name}/src")
-    session.run("mypy", "noxfile.py", "examples", "tests/typing")
+    session.run("mypy", "noxfile.py", "bench", "examples", "tests/typing")
     session.run("pyright", "tests/typing")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What a call costs beside bare aiohttp and other clients; with `-- --quick` in less than 90 s."""
+    install(session, "pepperpy-core", "pepperpy-openai")
+    interpreters = [f"--python={name}={interpreter_with(session, name)}" for name in ("openai", "litellm")]
+    session.run("python", "-m", "bench.run", *interpreters, *session.posargs)
+
+
+def interpreter_with(session: nox.Session, distribution: str) -> Path:
+    """Return the interpreter of an environment with another client; what it needs must not meet what we need."""
+    environment = Path(session.virtualenv.location).with_name(f"bench-{distribution}")
+    python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    if not python.exists():
+        session.run("python", "-m", "venv", str(environment), silent=True)
+    try:
+        session.run(str(python), "-m", "pip", "install", "--quiet", distribution, external=True)
+    except CommandFailed:
+        session.warn(f"{distribution} cannot be installed here; the table will say so")
+    return python
 
 
 @nox.session

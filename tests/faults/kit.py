@@ -84,3 +84,8 @@ def times(reply: Reply, noted: list[float]) -> Callable[[Any], Reply]:
         return reply
 
     return answer
+
+
+def service_tasks() -> set[asyncio.Task[Any]]:
+    """Return the tasks of services in this loop, which are none of the provider's."""
+    return {task for task in asyncio.all_tasks() if "_Connection" in getattr(task.get_coro(), "__qualname__", "")}

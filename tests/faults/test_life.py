@@ -24,7 +24,7 @@ from pepperpy.providers import (
 )
 from pepperpy.providers.testing import FakeService, Reply
 
-from .kit import CALLS, WIRE, complete, embed, error, provider_for, stream, within
+from .kit import CALLS, WIRE, complete, embed, error, provider_for, service_tasks, stream, within
 
 
 class ServiceInAThread:
@@ -131,10 +131,6 @@ async def test_cleanup_ends_what_is_under_way(service: FakeService, name: str) -
     assert len(service.requests) == 1
     await service.until(lambda: service.open == 0)
     assert asyncio.all_tasks() - tasks <= service_tasks()
-
-
-def service_tasks() -> set[asyncio.Task[Any]]:
-    return {task for task in asyncio.all_tasks() if "_Connection" in getattr(task.get_coro(), "__qualname__", "")}
 
 
 async def test_an_open_stream_at_cleanup(service: FakeService) -> None:

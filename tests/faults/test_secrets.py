@@ -61,6 +61,7 @@ ECHOES = {
     "in a header": Reply(raw=f"HTTP/1.1 200 OK\r\n{KEY} {TOKEN}\r\n\r\n".encode(), end="cut"),
     "in a redirect": Reply(status=302, headers={"Location": f"http://h/?key={KEY}"}),
     "in a packing": Reply(body=b"x", headers={"Content-Encoding": KEY}),
+    "in an embedding": Reply.of_json({"data": [{"index": 0, "embedding": f"{KEY}!"}] * 2}),
     "in nonsense": Reply(body=KEY.encode()),
     "in an answer that is cut": Reply(body=f'{{"choices": [{{"message": {{"content": "{KEY}'.encode(), end="cut"),
     "in a refusal": Reply.of_json({"choices": [{"message": {"content": None, "refusal": f"no, {KEY}"}}]}),
@@ -120,6 +121,7 @@ async def test_a_broken_stream_shows_no_secret(service: FakeService, caplog: pyt
                     pass
 
             assert_secretive(caught.value)
+            assert not tells(repr(vars(opened._parser)["error"]))
             assert not tells(repr(opened) + str(opened) + repr(vars(opened)).replace(f"'{KEY}'", ""))
     assert not tells(caplog.text)
 

@@ -6,7 +6,9 @@ import asyncio
 import codecs
 import gc
 import json
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -376,6 +378,23 @@ async def test_a_stream_that_was_left_says_so(service: FakeService) -> None:
 
     assert opened.completion == caught.value.partial_text == "Par"
     assert opened.finish_reason is None
+
+
+@pytest.mark.usefixtures("no_collection")
+async def test_a_stream_that_broke_is_not_kept(service: FakeService) -> None:
+    """Promise 30: a stream that raised is let go with its last reference, as one that ended well."""
+    for reply in (WIRE.unfinished(["Par"], end="cut"), WIRE.stream(["Paris"])):
+        service.replies = [reply]
+
+        async with await provider_for(service) as provider:
+            opened = await provider.complete("x", stream=True)
+            kept = weakref.ref(opened)
+            with suppress(ProviderStreamError):
+                async for _ in opened:
+                    pass
+            del opened
+
+            assert kept() is None
 
 
 async def test_from_task_to_task(service: FakeService) -> None:

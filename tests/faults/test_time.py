@@ -241,9 +241,8 @@ async def test_a_terminator_that_is_forgotten(service: FakeService, monkeypatch:
     monkeypatch.setattr(streams, "TAIL_SECONDS", 0.2)
     service.replies = [Reply.of_events([chunk("ok"), chunk(finish_reason="stop")], end="hold")]
 
-    async with await provider_for(service) as provider:
-        with within(1.2):
-            assert await stream(provider) == "ok"
+    async with await provider_for(service) as provider, asyncio.timeout(1.2):
+        assert await stream(provider) == "ok"
 
         await service.until(lambda: service.open == 0)
 

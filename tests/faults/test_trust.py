@@ -247,12 +247,15 @@ async def test_no_cookies(service: FakeService, call: Any) -> None:
     """Promise 35: a cookie is not kept, for this provider or another."""
     reply = WIRE.completion("ok") if call is complete else WIRE.stream(["ok"])
     cookie = {"Set-Cookie": "session=stolen; Path=/"}
+    # A name, because no cookie jar keeps those of bare addresses.
+    url = service.url.replace("127.0.0.1", "localhost")
     service.replies = [Reply(body=reply.body, framing=reply.framing, headers={**reply.headers, **cookie})]
 
-    async with await provider_for(service) as provider:
+    async with await provider_for(service, base_url=url) as provider:
         for _ in range(3):
             assert await call(provider) == "ok"
 
+    assert len(service.requests) == 3
     assert not [request for request in service.requests if "cookie" in request.headers]
 
 

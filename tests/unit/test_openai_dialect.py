@@ -309,6 +309,14 @@ def test_reasoning_under_either_name() -> None:
         assert read(chunk({name: "h"}), chunk({name: "m"})).completion().reasoning == "hm"
 
 
+def test_usage_that_grows() -> None:
+    """Of a usage that comes with every chunk of text, the last one counts."""
+    parser = read(chunk({"content": "a"}), *(chunk({"content": "a"}, usage={"total_tokens": n}) for n in (1, 2)))
+
+    assert parser.completion() == "aaa"
+    assert parser.completion().usage == Usage(total_tokens=2)
+
+
 def test_the_first_choice_counts() -> None:
     """Of several choices, the one with index 0 is the answer, in a stream as well."""
     choices = [
