@@ -53,6 +53,8 @@ MADE = {
     *(
         f"pepperpy.providers{name}"
         for name in (
+            "._bodies",
+            "._origin",
             "._transport",
             "._transport.answer",
             "._transport.body",

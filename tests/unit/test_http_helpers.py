@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pepperpy.providers import ProviderConfigError, ProviderInputError
+from pepperpy.providers._bodies import merge_body, split_texts
+from pepperpy.providers._origin import check_base_url, check_headers
 from pepperpy.providers.dialect import EmbeddingLimits, Request
-from pepperpy.providers.http import check_base_url, check_headers, merge_body, split_texts
 
 
 @pytest.mark.parametrize(

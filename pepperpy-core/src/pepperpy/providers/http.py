@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Any, ClassVar, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 
 from . import options as check
-from ._config import ProviderConfig, is_visible_ascii
+from ._bodies import merge_body, split_texts
+from ._config import ProviderConfig
+from ._origin import check_base_url, check_given_headers, check_headers, header_value
 from ._provider import Provider, check_text, check_texts, gather_embeddings
 from ._secret import SecretDict, SecretText, redact_error
 from ._transport.body import MAX_RESPONSE_BYTES
 from ._transport.http import Authorize, HTTPTransport, decode
-from .dialect import Dialect, EmbeddingBatch, EmbeddingLimits, Request, check_not_refused
+from .dialect import Dialect, EmbeddingBatch, Request, check_not_refused
 from .domain import Completion, ProviderAPIError, ProviderConfigError, ProviderError, ProviderInputError
 from .embeddings import Embeddings
 from .stream import ByteSource, CompletionStream
@@ -34,12 +33,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-_LABEL = re.compile("[A-Za-z0-9_-]{1,63}")
-_OWN_HEADERS = {
-    *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type"),
-    *("expect", "host", "te", "trailer", "transfer-encoding", "upgrade"),
-}
 
 
 def _unseen(headers: dict[str, str]) -> dict[str, str]:
@@ -65,12 +58,6 @@ class HTTPOptions:
     max_response_bytes: int = MAX_RESPONSE_BYTES
     max_retry_wait: float = 60.0
     trust_env: bool = False
-
-
-def header_value(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    """Raise unless `value` can be sent in a header: a validator for the fields of a plugin's options."""
-    if value is not None and not (value.isascii() and value.isprintable()):
-        raise ProviderConfigError(f"{attribute.name} must hold printable ASCII only, because it is sent in a header")
 
 
 class Transport(Protocol):
@@ -353,87 +340,3 @@ class HTTPProvider(Provider):
         # The frames below hold what the service sent, which may be the key.
         error.__context__ = None
         return error.with_traceback(None)
-
-
-def check_base_url(url: str | None, name: str = "base_url") -> str:
-    """Return an http(s) URL without its trailing slash; raise, naming the setting, where requests could go astray."""
-    if problem := _problem_of_base_url(url):
-        # No traceback with locals may show it: there may be a password in it.
-        del url
-        raise ProviderConfigError(f"{name} {problem}")
-    return str(url).rstrip("/")
-
-
-def _problem_of_base_url(url: str | None) -> str | None:
-    if url is None:
-        return "is missing; give the URL of the service"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and is_host(parts.hostname or "") and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not is_visible_ascii(url):
-        return "must be a URL that begins with http:// or https:// and a host"
-    if parts.username is not None or parts.password is not None:
-        return "must hold no user name or password; give the key as api_key"
-    if "?" in url or "#" in url:
-        return "must hold no query and no fragment"
-    return None
-
-
-def is_host(host: str) -> bool:
-    """Tell whether this can be the name or the address of a host."""
-    if ":" in host or host.rpartition(".")[2].isdecimal():
-        try:
-            return bool(ip_address(host))
-        except ValueError:
-            return False
-    return len(host) < 254 and all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
-
-
-def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Return headers that can be sent as they are; raise for what would break out of its line."""
-    for name in headers:
-        if not (name and is_visible_ascii(name) and not set(name) & set('"(),/:;<=>?@[\\]{}')):
-            raise ProviderConfigError(f"headers holds {name[:100]!r}, which is no name of a header")
-        if not (headers[name].isascii() and headers[name].isprintable()):
-            raise ProviderConfigError(f"the header {name} must hold printable ASCII only")
-    return headers
-
-
-def check_given_headers(headers: Mapping[str, str]) -> None:
-    """Raise for headers that say how a request is sent, which is not the caller's to say."""
-    for name in headers:
-        if name.lower() in _OWN_HEADERS:
-            raise ProviderConfigError(f"headers must not hold {name}, which depends on the request; leave it out")
-
-
-def merge_body(request: Request, extra_body: Mapping[str, Any] | None) -> Request:
-    """Return the request with `extra_body` merged in, objects key by key, anything else replaced."""
-    if extra_body is None:
-        return request
-    if "stream" in check.mapping("extra_body", extra_body):
-        raise ProviderInputError("extra_body must not hold stream; give stream=True to complete() instead")
-    return attrs.evolve(request, body=_merged(request.body, extra_body))
-
-
-def _merged(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(mine)
-    for key, value in theirs.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
-
-
-def split_texts(texts: Sequence[str], limits: EmbeddingLimits) -> list[list[str]]:
-    """Return the texts in batches within the limits; one that is over them alone is left for the service to judge."""
-    batches: list[list[str]] = []
-    room = 0
-    for text in texts:
-        size = 0 if limits.size is None else len(text.encode("utf-8", "surrogatepass"))
-        if not batches or len(batches[-1]) >= limits.inputs or (limits.size is not None and size > room):
-            batches.append([])
-            room = limits.size or 0
-        batches[-1].append(text)
-        room -= size
-    return batches
