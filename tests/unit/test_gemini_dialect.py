@@ -27,6 +27,8 @@ from pepperpy.providers import (
 from pepperpy.providers.dialect import Request
 from pepperpy_gemini.dialect import TASKS, GeminiDialect, locate, unit_length
 
+from .spoiling import json_values, spoiled_values
+
 DIALECT = GeminiDialect()
 
 ANSWER: dict[str, Any] = {
@@ -70,34 +72,11 @@ ERROR = {
     }
 }
 
-# Also what JSON can spell and UTF-8 cannot: half a surrogate pair.
-WORDS = st.sampled_from(["error", "candidates", "text", "STOP", "SAFETY", "", "9" * 5000, "1e999s", "0", "\ud800"])
-LEAVES = st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5) | WORDS
-JSON = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3), max_leaves=8
-)
+JSON = json_values("error", "candidates", "text", "STOP", "SAFETY", "1e999s", "0")
 
 
-def places(value: Any) -> list[tuple[Any, ...]]:
-    """Return the way to every place in a JSON value, the whole included."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [(), *((key, *rest) for key, inner in items for rest in places(inner))]
-
-
-def replaced(value: Any, place: tuple[Any, ...], other: Any) -> Any:
-    """Return a JSON value in which `other` stands at the place."""
-    if not place:
-        return other
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[place[0]] = replaced(value[place[0]], place[1:], other)
-    return copy
-
-
-@st.composite
-def spoiled(draw: st.DrawFn, *wholes: Any) -> Any:
-    """Draw one of the values, with anything at all in one of its places."""
-    whole = draw(st.sampled_from(wholes))
-    return replaced(whole, draw(st.sampled_from(places(whole))), draw(JSON))
+def spoiled(*wholes: Any) -> st.SearchStrategy[Any]:
+    return spoiled_values(wholes, JSON)
 
 
 def fields(completion: Completion) -> tuple[Any, ...]:

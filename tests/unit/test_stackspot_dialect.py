@@ -30,6 +30,8 @@ from pepperpy_stackspot.bearer import is_bearer, parse_token, parse_token_error,
 from pepperpy_stackspot.dialect import AGENT, QUICK_COMMAND, SET_ON_THE_AGENT, StackSpotDialect
 from pepperpy_stackspot.executions import is_under_way, look_at, parse_execution_id
 
+from .spoiling import json_values, spoiled_values
+
 DIALECT = StackSpotDialect(agent_id="agent-1", agents={"smart": "agent-2"})
 
 ANSWER: dict[str, Any] = {
@@ -54,36 +56,11 @@ ERROR = {"type": "BadRequestError", "code": "INFERENCE_6001_LLM_MODEL_BAD_REQUES
 TOKEN = {"access_token": "bearer-1", "expires_in": 1199, "token_type": "Bearer"}
 WHOLES = (ANSWER, EXECUTION, CHUNK, ERROR, TOKEN)
 
-# Also what JSON can spell and UTF-8 cannot: half a surrogate pair.
-WORDS = st.sampled_from(
-    ["error", "type", "done", "message", "choices", "progress", "", "FAILURE", "9" * 5000, "\ud800"]
-)
-LEAVES = st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5) | WORDS
-JSON = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3), max_leaves=8
-)
+JSON = json_values("error", "type", "done", "message", "choices", "progress", "FAILURE")
 
 
-def places(value: Any) -> list[tuple[Any, ...]]:
-    """Return the way to every place in a JSON value, the whole included."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [(), *((key, *rest) for key, inner in items for rest in places(inner))]
-
-
-def replaced(value: Any, place: tuple[Any, ...], other: Any) -> Any:
-    """Return a JSON value in which `other` stands at the place."""
-    if not place:
-        return other
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[place[0]] = replaced(value[place[0]], place[1:], other)
-    return copy
-
-
-@st.composite
-def spoiled(draw: st.DrawFn, *wholes: Any) -> Any:
-    """Draw one of the values, with anything at all in one of its places."""
-    whole = draw(st.sampled_from(wholes or WHOLES))
-    return replaced(whole, draw(st.sampled_from(places(whole))), draw(JSON))
+def spoiled(*wholes: Any) -> st.SearchStrategy[Any]:
+    return spoiled_values(wholes or WHOLES, JSON)
 
 
 EVENTS = st.lists(
