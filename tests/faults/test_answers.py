@@ -10,7 +10,7 @@ import json
 import tracemalloc
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -254,7 +254,7 @@ async def test_an_answer_that_is_only_tool_calls(service: FakeService) -> None:
     assert completion.tool_calls[0]["id"] == streamed.completion.tool_calls[0]["id"] == "c"
 
 
-PACKINGS = {
+PACKINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
     "GZIP": (" GZip ", gzip.compress),
     "two members": ("gzip", lambda data: gzip.compress(data[:20]) + gzip.compress(data[20:])),
@@ -278,7 +278,7 @@ async def test_packed_answers(service: FakeService, name: str, call: Any) -> Non
     assert service.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "cut": ("gzip", lambda data: gzip.compress(data)[:-1]),
     "cut in its first member": ("gzip", lambda data: gzip.compress(data[:20])[:-4]),
     "cut in a later member": ("gzip", lambda data: gzip.compress(data[:20]) + gzip.compress(data[20:])[:-9]),

@@ -131,7 +131,7 @@ async def test_what_stays_is_not_tried_again(service: FakeService, failure: Repl
         Reply.of_events([b": ping\n\n"]),
         Reply.of_events([error(code=429)]),
         Reply.of_events([chunk(""), error(code=502)]),
-        Reply.of_events([b": ping\n\n", b": ping\n\n"], pause=0.2, end="hold"),
+        Reply.of_events([b": ping\n\n", b": ping\n\n"], pause=0.02, end="hold"),
     ],
 )
 async def test_a_stream_is_tried_again_before_its_first_piece(service: FakeService, failure: Reply) -> None:
@@ -195,7 +195,7 @@ async def test_an_empty_purse_is_not_tried_again(
 
 
 @pytest.mark.parametrize("call", [complete, stream])
-@pytest.mark.parametrize("headers", [{"Retry-After": "0.3"}, {"retry-after-ms": "300", "Retry-After": "0"}])
+@pytest.mark.parametrize("headers", [{"Retry-After": "0.2"}, {"retry-after-ms": "200", "Retry-After": "0"}])
 async def test_the_delay_is_not_undercut(service: FakeService, headers: dict[str, str], call: Any) -> None:
     """Promise 12: the service's delay is waited, in seconds, fractions and milliseconds."""
     noted: list[float] = []
@@ -206,8 +206,8 @@ async def test_the_delay_is_not_undercut(service: FakeService, headers: dict[str
         with pytest.raises(ProviderRateLimitError) as caught:
             await call(provider)
 
-    assert 0.3 <= noted[1] - noted[0] < 0.8
-    assert caught.value.retry_after == 0.3
+    assert 0.2 <= noted[1] - noted[0] < 1
+    assert caught.value.retry_after == 0.2
 
 
 async def test_a_date_is_a_delay(service: FakeService) -> None:

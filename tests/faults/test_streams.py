@@ -402,8 +402,8 @@ async def test_from_task_to_task(service: FakeService) -> None:
     service.replies = [WIRE.stream(["a", "b", "c"], pause=0.02)]
 
     async with await provider_for(service) as provider:
-        opened = await asyncio.create_task(provider.complete("x", stream=True))  # type: ignore[arg-type]
-        first = await asyncio.create_task(anext(opened))  # type: ignore[arg-type]
+        opened = await asyncio.create_task(provider.complete("x", stream=True))
+        first = await asyncio.create_task(anext(opened))
 
         async def rest() -> list[str]:
             return [piece async for piece in opened]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ def deflated(data: bytes, wbits: int) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-PACKERS = {
+PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", lambda data: deflated(data, 31)),
     "x-gzip": ("x-gzip", gzip.compress),
     "deflate": ("deflate", lambda data: deflated(data, 15)),
@@ -104,7 +105,7 @@ def test_an_unknown_encoding_is_refused(encoding: str) -> None:
 def test_a_bomb_is_bounded(name: str) -> None:
     """Of a body that unpacks to a thousand times its size no more than the room is unpacked."""
     encoding, pack = PACKERS[name]
-    packed = pack(bytes(50_000_000))
+    packed = pack(bytes(10_000_000))
     with pytest.raises(BodyTooLarge):
         inflate(encoding, [packed], room=1_000_000)
 

@@ -42,7 +42,9 @@ def events_of(pieces: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
 
 def events_by_the_book(body: bytes) -> list[tuple[bytes, bytes]]:
     """The WHATWG's algorithm, but that the last event may lack its blank line, and one without data is none."""
-    events, data, name = [], [], b""
+    events: list[tuple[bytes, bytes]] = []
+    data: list[bytes] = []
+    name = b""
     for line in [*re.split(rb"\r\n|\r|\n", body.removeprefix(codecs.BOM_UTF8)), b""]:
         if not line:
             if any(data) or len(data) > 1:
