@@ -13,13 +13,16 @@ import pytest
 
 from pepperpy.providers import (
     Provider,
+    ProviderAPIError,
     ProviderConfigError,
     ProviderError,
     ProviderInputError,
+    ProviderRateLimitError,
     ProviderRegistry,
     ProviderResponseError,
     ProviderSpec,
     ProviderStreamError,
+    create_provider,
 )
 from pepperpy.providers.testing import FakeService, Reply
 
@@ -232,7 +235,58 @@ def test_threads_share_the_load_of_a_plugin(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_config_in_place_of_a_name_says_how(make: MakeProvider) -> None:
     """A whole config given as the first argument is a mistake with a remedy."""
-    from pepperpy.providers import ProviderConfig, create_provider
+    from pepperpy.providers import ProviderConfig
 
     with pytest.raises(ProviderError, match=r"\*\*config\.dict\(\)"):
         await create_provider(ProviderConfig("openai"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("delay", [{"Retry-After": "0"}, {"retry-after-ms": "1"}])
+async def test_of_two_delays_the_longer_counts(service: FakeService, make: MakeProvider, delay: dict[str, str]) -> None:
+    """A header does not undercut the delay that the body asks for."""
+    body = {"error": {"code": 429, "message": "slow", "details": [{"@type": "RetryInfo", "retryDelay": "90s"}]}}
+    service.replies = [Reply.of_json(body, status=429, headers=delay)]
+
+    async with await create_provider("gemini", api_key=KEY, base_url=service.url, max_retries=3) as provider:
+        with pytest.raises(ProviderRateLimitError) as caught:
+            await provider.complete("x")
+
+    assert caught.value.retry_after == 90
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("end", ["hold", "keep"])
+async def test_a_bare_error_ends_a_stream_at_once(service: FakeService, end: Any) -> None:
+    """Gemini breaks a stream off with an error object that is no event: it is heard while the connection is open."""
+    piece = {"candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP", "index": 0}]}
+    bare = b'{\n  "error": {\n    "code": 499,\n    "message": "was cancelled",\n    "status": "CANCELLED"\n  }\n}\n'
+    service.replies = [Reply.of_events([piece, bare[:40], bare[40:]], end=end)]
+
+    async with await create_provider("gemini", api_key=KEY, base_url=service.url, timeout=5) as provider:
+        with pytest.raises(ProviderStreamError, match="was cancelled"):
+            await stream(provider)
+
+
+SPELT = "SEC-ret+key/123&abcdefg=="
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        SPELT,
+        "SEC-ret%2Bkey%2F123%26abcdefg%3D%3D",
+        "SEC-ret%2bkey%2f123%26abcdefg%3d%3d",
+        "SEC-ret%2Bkey/123%26abcdefg%3D%3D",
+        "SEC-ret+key/123&amp;abcdefg==",
+    ],
+)
+async def test_a_key_that_comes_back_in_another_spelling_is_blotted_out(
+    service: FakeService, make: MakeProvider, echo: str
+) -> None:
+    """A service may send the key back as URLs or HTML spell it."""
+    service.replies = [Reply(status=400, body=f"no access with {echo}".encode())]
+
+    with pytest.raises(ProviderAPIError, match=r"no access with \*\*\*") as caught:
+        await (await make(api_key=SPELT)).complete("x")
+
+    assert echo not in repr(caught.value.details)

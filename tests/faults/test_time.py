@@ -21,7 +21,6 @@ from pepperpy.providers import (
     create_provider,
 )
 from pepperpy.providers import stream as streams
-from pepperpy.providers._transport import answer
 from pepperpy.providers.testing import FakeService, Reply
 
 from .kit import DONE, WIRE, chunk, complete, embed, embed_many, error, provider_for, stream, within
@@ -59,13 +58,12 @@ async def test_a_plain_attempt_is_bounded(service: FakeService, reply: Reply) ->
 
 
 async def test_an_error_that_drips_is_bounded_in_a_stream_too(
-    service: FakeService, monkeypatch: pytest.MonkeyPatch
+    service: FakeService,
 ) -> None:
     """Promise 15: the body of an error has a bound, also where a stream was asked for; the status is an answer."""
-    monkeypatch.setattr(answer, "ERROR_BODY_SECONDS", 0.2)
     service.replies = [SLOW["drips an error"]]
 
-    async with await provider_for(service) as provider:
+    async with await provider_for(service, timeout=Timeouts(idle=0.3)) as provider:
         with pytest.raises(ProviderAPIError, match="500"), within(1.2):
             await provider.complete("x", stream=True)
 

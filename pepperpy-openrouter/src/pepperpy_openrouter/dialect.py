@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -55,6 +56,9 @@ EMBEDDING_OPTIONS: Mapping[str, check.Check] = {
     "user": check.text,
     "input_type": check.text,
 }
+
+# Older answers tell it in words alone.
+_SPENT = re.compile("key limit exceeded|insufficient credits|budget", re.IGNORECASE)
 
 Meaning: TypeAlias = tuple[type[ProviderAPIError] | None, bool | None]
 """The class of an error and whether a repetition may help; None where the status has to tell."""
@@ -191,7 +195,7 @@ def meaning(status: int, fields: Mapping[str, Any], metadata: Mapping[str, Any],
     for name in (metadata.get("reason"), metadata.get("limit_source")):
         if isinstance(name, str) and name in MEANINGS:
             return MEANINGS[name]
-    if status == 403 and metadata.get("limit_source"):
+    if status == 403 and (metadata.get("limit_source") or _SPENT.search(message)):
         return ProviderQuotaError, False
     if status in (400, 403) and (
         any(metadata.get(name) for name in ("reasons", "flagged_input", "patterns"))

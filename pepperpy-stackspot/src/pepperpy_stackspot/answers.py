@@ -67,16 +67,17 @@ class StackSpotStreamParser:
         self._answer: dict[str, Any] = {}
         self._usage = Completion.NO_USAGE
         self._finish_reason: str | None = None
+        self._ended = False
 
     @property
     def finished(self) -> bool:
         """Whether a reason, the count of tokens or a terminator came."""
-        return self.conclusive or self._usage.output_tokens is not None
+        return self.done or self._finish_reason is not None or self._usage.output_tokens is not None
 
     @property
     def conclusive(self) -> bool:
-        """Whether a reason or a terminator came: behind them there is at most the count of tokens."""
-        return self.done or self._finish_reason is not None
+        """Whether a reason came that no text can follow, or a terminator."""
+        return self.done or self._ended
 
     def feed(self, events: Sequence[bytes]) -> list[str]:
         """Read some events and return their pieces of text."""
@@ -119,11 +120,13 @@ class StackSpotStreamParser:
         if "choices" in answer:
             return self._read_chunk(answer)
         self._answer.update((key, value) for key, value in answer.items() if key != "message" and value)
-        self._finish_reason = stop_reason(answer) or self._finish_reason
-        usage = parse_tokens(answer.get("tokens"))
-        if usage != Completion.NO_USAGE:
-            self._usage = usage
         text = text_or_none(answer.get("message"))
+        usage = parse_tokens(answer.get("tokens"))
+        self._finish_reason = stop_reason(answer) or self._finish_reason
+        # Some captures repeat all fields with each piece: only beside no text, or with a count, do they prove the end.
+        if text is None or usage.output_tokens:
+            self._usage = usage if usage != Completion.NO_USAGE else self._usage
+            self._ended = self._ended or self._finish_reason is not None
         whole = self._finish_reason is not None and self._usage.output_tokens is not None
         if answer.get("type") == "done" or (whole and text is None):
             self.done = True

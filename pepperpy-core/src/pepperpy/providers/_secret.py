@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
+from urllib.parse import quote, quote_plus
 
 from .domain import ELLIPSIS, ProviderError
 
@@ -102,9 +105,17 @@ def _redact_halves(text: str, secret: str) -> str:
     return ELLIPSIS.join(parts)
 
 
+def forms(secret: str) -> set[str]:
+    """Return a secret as it stands and as URLs, HTML and JSON spell it."""
+    quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    lowered = {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in quoted}
+    escaped = {html.escape(secret), html.escape(secret, quote=False), secret.replace("/", "\\/")}
+    return {secret, *quoted, *lowered, *escaped, secret.replace("&", "\\u0026")}
+
+
 def redact_error(error: ProviderError, secrets: Iterable[str]) -> None:
-    """Blot `secrets` out of everything that `error` holds."""
-    secrets = tuple(secrets)
+    """Blot `secrets` out of everything that `error` holds, in each form in which a service may send them back."""
+    secrets = [form for secret in secrets for form in forms(secret)]
     error.args = tuple(redact(argument, secrets) for argument in error.args)
     for name, value in vars(error).items():
         # The provider's name is ours, and may well be somebody's key.

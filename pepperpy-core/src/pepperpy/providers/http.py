@@ -152,12 +152,15 @@ class HTTPProvider(Provider):
             max_retry_wait=self.options.max_retry_wait,
             max_response_bytes=self.options.max_response_bytes,
             trust_env=self.options.trust_env,
+            secrets=self.secrets,
             authorize=authorize,
         )
 
     def secrets(self) -> Iterable[str]:
         """Return the values that are blotted out of everything that leaves in an error."""
-        return [*filter(None, [self.config.api_key]), *self.options.headers.values()]
+        given = [*filter(None, [self.config.api_key]), *self.options.headers.values()]
+        # "Bearer" and the token behind it may come back apart.
+        return [*given, *(word for value in self.options.headers.values() for word in value.split())]
 
     async def initialize(self) -> None:
         """Make the provider ready. No connection is opened before the first call."""

@@ -198,6 +198,9 @@ class CompletionStream:
             await self._source.finish()
         elif not chunk:
             self._end(self._read_stray())
+        elif (document := self._decoder.document) and (error := self._error_in(document)):
+            # A bare error object ends the stream at once, also where the connection stays open.
+            self._end(error)
         elif events:
             self._silent_since = None
         else:
@@ -261,6 +264,15 @@ class CompletionStream:
                     self._ready.extend([whole.text] if whole else [])
                     return None
         return None if self._parser.finished else self._cut()
+
+    def _error_in(self, document: bytes) -> ProviderError | None:
+        try:
+            self._parse_whole(document)
+        except ProviderResponseError:
+            return None
+        except ProviderError as error:
+            return error
+        return None
 
     def _cut(self) -> ProviderError | None:
         if self._parser.conclusive:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 
 import aiohttp
 
-from ..domain import ProviderError
+from ..domain import ProviderError, cut
 from .body import BodyTooLarge, Inflater
 from .session import Session
 
 logger = logging.getLogger("pepperpy")
 
 ERROR_BODY_BYTES = 1024 * 1024
-ERROR_BODY_SECONDS = 10.0
+# Packed a thousandfold at most, so that what is unpacked in one step stays below a megabyte.
+PACKED_STEP = 1024
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
 
@@ -49,6 +50,7 @@ class ByteStream:
         self._translate = translate
         self._room = limit
         self._inflater: Inflater | None = None
+        self._packed = memoryview(b"")
         session.under_way.add(response)
 
     @property
@@ -56,7 +58,7 @@ class ByteStream:
         """The service's name for the request."""
         for name in _REQUEST_ID_HEADERS:
             if value := self.headers.get(name):
-                return value[:200]
+                return cut(value, 200)
         return None
 
     @property
@@ -96,11 +98,18 @@ class ByteStream:
             if encoding in ("", "identity"):
                 return await self._content.readany()
             self._inflater = Inflater(encoding)
-        while packed := await self._content.readany():
-            if chunk := self._inflater.feed(packed, self._room):
+        while True:
+            if not self._packed:
+                self._packed = memoryview(await self._content.readany())
+                if not self._packed:
+                    self._inflater.close()
+                    return b""
+            else:
+                # A bomb must not keep the loop to itself.
+                await asyncio.sleep(0)
+            step, self._packed = self._packed[:PACKED_STEP], self._packed[PACKED_STEP:]
+            if chunk := self._inflater.feed(bytes(step), self._room):
                 return chunk
-        self._inflater.close()
-        return b""
 
     def _unread(self) -> bytes:
         # A cut makes aiohttp withhold what had come before it, which a slow consumer has not read yet but is owed.
@@ -117,11 +126,11 @@ class ByteStream:
             chunks.append(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def read_error(self) -> bytes:
-        """Return what can be had of an error's body within 1 MiB and 10 s: the status alone is an answer."""
+    async def read_error(self, seconds: float) -> bytes:
+        """Return what can be had of an error's body within 1 MiB and some seconds: the status alone is an answer."""
         body = bytearray()
         try:
-            async with asyncio.timeout(ERROR_BODY_SECONDS):
+            async with asyncio.timeout(seconds):
                 while len(body) < ERROR_BODY_BYTES and (chunk := await self.read()):
                     body += chunk
         except (ProviderError, TimeoutError) as fault:

@@ -28,7 +28,7 @@ class Inflater:
 
     def __init__(self, encoding: str) -> None:
         if encoding not in ("gzip", "x-gzip", "deflate"):
-            raise BodyError(f"packed as {encoding[:40]!r}, which was not asked for")
+            raise BodyError("packed as was not asked for")
         # Some servers send deflate without zlib's header: told by its first byte.
         self._gzip = encoding != "deflate"
         self._stream = zlib.decompressobj(31) if self._gzip else None

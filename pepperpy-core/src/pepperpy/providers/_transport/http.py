@@ -6,7 +6,7 @@ import asyncio
 import io
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -14,7 +14,7 @@ import aiohttp
 
 from .._codec import dumps, loads
 from .._config import Timeouts
-from .._secret import SecretBytes, SecretDict, redact
+from .._secret import SecretBytes, SecretDict, SecretText, redact
 from ..dialect import Request, api_error, response_error
 from ..domain import (
     ProviderAPIError,
@@ -41,6 +41,8 @@ STALE_AT_MOST = 1_000
 
 LARGE_BODY = 2**20
 
+ERROR_BODY_SECONDS = 10.0
+
 CLEANED_UP = "the provider was cleaned up while the call was under way"
 
 
@@ -56,6 +58,7 @@ class HTTPTransport:
         max_retry_wait: The longest delay in seconds that is obeyed; a longer one ends the call.
         max_response_bytes: The longest answer, unpacked.
         trust_env: Whether the environment's proxies are used.
+        secrets: Returns what is blotted out of the log.
         authorize: For a key that runs out, such as a bearer of some minutes. On a 401 it is asked for a newer one,
             and the request is sent once more within the same attempt. What it raises counts as a failure of the
             attempt: it needs no retries of its own.
@@ -72,10 +75,12 @@ class HTTPTransport:
         max_retry_wait: float,
         max_response_bytes: int,
         trust_env: bool,
+        secrets: Callable[[], Iterable[str]],
         authorize: Authorize | None = None,
     ) -> None:
         self._base_url = base_url
-        self._headers = SecretDict(headers)
+        self._secrets = secrets
+        self._error_seconds = min(ERROR_BODY_SECONDS, timeouts.idle or ERROR_BODY_SECONDS)
         self._authorize = authorize
         self._host = urlsplit(base_url).hostname
         self._parse_error = parse_error
@@ -206,13 +211,13 @@ class HTTPTransport:
         if request.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         if request.headers:
-            headers.update(request.headers)
+            headers.update(sealed(request.headers))
         if self._authorize is not None:
-            headers.update(await self._authorize(None))
+            headers.update(sealed(await self._authorize(None)))
         answer = await self._exchange(request, body, headers, timeout)
         if answer.status == 401 and self._authorize is not None:
             await answer.finish()
-            headers.update(await self._authorize(headers))
+            headers.update(sealed(await self._authorize(headers)))
             answer = await self._exchange(request, body, headers, timeout)
         if 200 <= answer.status < 300:
             return answer
@@ -267,19 +272,20 @@ class HTTPTransport:
                 self._host,
                 answer.status,
                 time.perf_counter() - started,
-                redact(answer.request_id, [word for value in self._headers.values() for word in value.split()]),
+                redact(answer.request_id, self._secrets()),
             )
 
     async def _error(self, answer: ByteStream) -> ProviderAPIError:
         if 300 <= answer.status < 400:
             error = api_error(answer.status, "a redirect, which is not followed")
         else:
-            body = await answer.read_error()
+            body = await answer.read_error(self._error_seconds)
             error = self._parse_error(answer.status, decode_error(body))
             if body:
                 error.details.setdefault("body", cut(body.decode("utf-8", "replace")))
         if (asked := retry.parse_retry_after(answer.headers)) is not None:
-            error.details["retry_after"] = asked
+            # Of two delays the longer one: neither is to be undercut.
+            error.details["retry_after"] = max(asked, error.retry_after or 0)
         if answer.request_id is not None:
             error.details["request_id"] = answer.request_id
         told = answer.headers.get("x-should-retry", "").lower()
@@ -316,6 +322,11 @@ def encode(request: Request) -> bytes | None:
     if request.form is not None:
         return SecretBytes(urlencode(request.form).encode())
     return dumps(request.body) if request.method == "POST" else None
+
+
+def sealed(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers whose values have no representation."""
+    return {name: SecretText(value) for name, value in headers.items()}
 
 
 def decode(body: bytes) -> Any:

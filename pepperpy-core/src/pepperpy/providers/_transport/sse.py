@@ -60,6 +60,14 @@ class SSEDecoder:
         self._searched = 0
         return self._events(blocks)
 
+    @property
+    def document(self) -> bytes:
+        """What has come outside of events, if it may be a JSON document that is complete; else nothing."""
+        if not (self.stray or self._buffer.startswith((b"{", b"["))):
+            return b""
+        document = bytes(self.stray + self._buffer).strip()
+        return document if document.startswith((b"{", b"[")) and document.endswith((b"}", b"]")) else b""
+
     def close(self) -> list[bytes]:
         """Return the data of a last event that has no blank line behind it."""
         blocks = [bytes(self._buffer)]
@@ -104,6 +112,8 @@ class SSEDecoder:
 
 class WholeBody:
     """Stands in for a decoder where the body is no event stream but one document: all of it is `stray`."""
+
+    document = b""
 
     def __init__(self) -> None:
         self.stray = bytearray()
