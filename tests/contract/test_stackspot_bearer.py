@@ -324,3 +324,21 @@ async def test_another_loop_shares_the_bearer(seconds: int, asked: int) -> None:
 
     assert len(identity.requests) == asked
     assert bearers(service) == ["bearer-1", "bearer-1", f"bearer-{asked}"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_no_frame_shows_the_bearer(streaming: bool) -> None:
+    """A call that its caller gives up leaves frames of the HTTP client, and in none of them the bearer shows."""
+    async with (
+        FakeService(token("bearer-0123456789abcdef")) as identity,
+        FakeService(Reply(delay=60)) as service,
+        await make_provider(service, identity) as provider,
+    ):
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.2):
+                await provider.complete("x", stream=streaming)
+
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+
+    assert "aiohttp" in shown
+    assert "bearer-0123456789abcdef" not in shown

@@ -88,7 +88,8 @@ class ByteStream:
         except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
             if rest := self._unread():
                 return rest
-            error = self._translate(fault)
+            # aiohttp keeps the fault beside the body, and with its traceback it would keep all who wait for the body.
+            error = self._translate(fault.with_traceback(None))
         self.close()
         raise error
 
