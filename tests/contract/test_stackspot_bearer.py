@@ -342,3 +342,17 @@ async def test_no_frame_shows_the_bearer(streaming: bool) -> None:
 
     assert "aiohttp" in shown
     assert "bearer-0123456789abcdef" not in shown
+
+
+async def test_a_renewal_belongs_to_the_attempt() -> None:
+    """`timeout` bounds a plain attempt as a whole: having the bearer, being refused and asking again included."""
+    async with (
+        FakeService(token("bearer-1", delay=0.8)) as identity,
+        FakeService(Reply(status=401, delay=0.8)) as service,
+        await make_provider(service, identity, timeout=1) as provider,
+    ):
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(ProviderTimeoutError):
+            await provider.complete("x")
+
+        assert asyncio.get_running_loop().time() - started < 1.5

@@ -80,6 +80,7 @@ class HTTPTransport:
     ) -> None:
         self._base_url = base_url
         self._secrets = secrets
+        self._attempt_seconds = timeouts.attempt
         self._error_seconds = min(ERROR_BODY_SECONDS, timeouts.idle or ERROR_BODY_SECONDS)
         self._authorize = authorize
         self._host = urlsplit(base_url).hostname
@@ -118,7 +119,7 @@ class HTTPTransport:
         body = encode(request)
 
         async def attempt() -> T:
-            source = await self._send(request, body, None)
+            source = await self._within_attempt(self._send(request, body, None))
             try:
                 return parse(decode(await source.read_to_end()))
             except ProviderAPIError as error:
@@ -257,6 +258,19 @@ class HTTPTransport:
                 self._log(request, answer, started)
                 return answer
         # Out here, so that aiohttp's error, whose repr holds the headers, is neither its context nor in a frame.
+        raise error
+
+    async def _within_attempt(self, sending: Awaitable[ByteStream]) -> ByteStream:
+        """Bound a plain attempt as a whole, where it may take more than the one exchange that aiohttp bounds."""
+        if self._authorize is None:
+            return await sending
+        try:
+            async with asyncio.timeout(self._attempt_seconds):
+                return await sending
+        except TimeoutError as fault:
+            if isinstance(fault, ProviderError):
+                raise
+            error = self._translate(fault)
         raise error
 
     async def _within_first_silence(self, sending: Awaitable[T]) -> T:
