@@ -422,3 +422,27 @@ def test_engines_with_registries_of_their_own() -> None:
     assert "custom" not in ProviderEngine.list_providers()
     Engine.unregister_provider("custom")
     assert Engine.list_providers() == ["options", "silent"]
+
+
+async def test_a_given_setting_is_not_blamed_on_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the caller gave what is wrong, a variable of the same setting, which it masks, is not named."""
+
+    class Picky(Provider):
+        async def initialize(self) -> None:
+            raise ProviderConfigError(f"model must be one that there is, and {self.config.model} is none")
+
+        async def complete(self, prompt: str, *args: Any, **options: Any) -> str:
+            return prompt
+
+    class Engine(ProviderEngine):
+        registry = ProviderRegistry(list)
+
+    Engine.register_provider("picky", Picky)
+    monkeypatch.setenv("PEPPERPY_PROVIDER_PICKY_MODEL", "from-the-environment")
+
+    with pytest.raises(ProviderConfigError) as given:
+        await Engine.create_provider("picky", model="from-the-caller")
+    with pytest.raises(ProviderConfigError, match="PEPPERPY_PROVIDER_PICKY_MODEL"):
+        await Engine.create_provider("picky")
+
+    assert "PEPPERPY_PROVIDER_PICKY_MODEL" not in str(given.value)

@@ -84,7 +84,8 @@ def name_variable(
 ) -> None:
     """Say in an error about a setting which variable the setting came from, where it was not given."""
     field = error.message.partition(" ")[0]
-    if field in given.extra_config or "environment variable" in error.message:
+    masked = given.was_given(field) if field in _SETTINGS else field in given.extra_config
+    if masked or "environment variable" in error.message:
         return
     for name in variables(given.provider_type, field, vendor_variables):
         if (environ.get(name) or "").strip():
