@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pepperpy.providers import Completion, ProviderAPIError, Usage
 from pepperpy.providers.dialect import response_error
 from pepperpy.providers.values import count_or_none, loads, text_or_none
 
 from .errors import error_in_answer, prompt_blocked
+
+if TYPE_CHECKING:
+    from pepperpy.providers.messages import ToolCall
+
 
 FINISH_REASONS: Mapping[str, str] = {
     "STOP": "stop",
@@ -54,6 +58,7 @@ class GeminiStreamParser:
     def __init__(self) -> None:
         self.done = False
         self.error: ProviderAPIError | None = None
+        self.asides: list[tuple[int, str | ToolCall]] = []
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._tool_calls: list[dict[str, Any]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pepperpy.providers import Completion, ProviderAPIError, Usage
 from pepperpy.providers.dialect import response_error
@@ -12,6 +12,9 @@ from pepperpy.providers.dialects.openai_answers import first_choice, parse_usage
 from pepperpy.providers.values import count_or_none, text_or_none
 
 from .errors import error_in
+
+if TYPE_CHECKING:
+    from pepperpy.providers.messages import ToolCall
 
 
 def parse_answer(payload: Any) -> Completion:
@@ -63,6 +66,7 @@ class StackSpotStreamParser:
     def __init__(self) -> None:
         self.done = False
         self.error: ProviderAPIError | None = None
+        self.asides: list[tuple[int, str | ToolCall]] = []
         self._texts: list[str] = []
         self._answer: dict[str, Any] = {}
         self._usage = Completion.NO_USAGE

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._config import ProviderConfig, Timeouts
     from ._provider import Provider, ReadyProvider
     from ._registry import ProviderRegistry
+    from .capabilities import Capabilities, Model
     from .domain import (
         Completion,
         ProviderAPIError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         ProviderInputError,
         ProviderNotFoundError,
         ProviderNotInitializedError,
+        ProviderOutputError,
         ProviderPluginError,
         ProviderQuotaError,
         ProviderRateLimitError,
@@ -36,17 +38,30 @@ if TYPE_CHECKING:
         ProviderStreamError,
         ProviderStreamTimeoutError,
         ProviderTimeoutError,
+        ProviderTurnLimitError,
         Usage,
     )
     from .embeddings import Embeddings
     from .engine import ProviderEngine, create_provider
+    from .events import FinishEvent, ReasoningEvent, StreamEvent, TextEvent, ToolCallEvent
+    from .explain import Explanation
     from .hookspecs import ProviderSpec, hookimpl
+    from .messages import Audio, File, Image, Message, Text, ToolCall
     from .stream import CompletionStream
+    from .tools import Tool
 
 __all__ = [
+    "Audio",
+    "Capabilities",
     "Completion",
     "CompletionStream",
     "Embeddings",
+    "Explanation",
+    "File",
+    "FinishEvent",
+    "Image",
+    "Message",
+    "Model",
     "Provider",
     "ProviderAPIError",
     "ProviderAuthenticationError",
@@ -61,6 +76,7 @@ __all__ = [
     "ProviderInputError",
     "ProviderNotFoundError",
     "ProviderNotInitializedError",
+    "ProviderOutputError",
     "ProviderPluginError",
     "ProviderQuotaError",
     "ProviderRateLimitError",
@@ -70,23 +86,46 @@ __all__ = [
     "ProviderStreamError",
     "ProviderStreamTimeoutError",
     "ProviderTimeoutError",
+    "ProviderTurnLimitError",
     "ReadyProvider",
+    "ReasoningEvent",
+    "StreamEvent",
+    "Text",
+    "TextEvent",
     "Timeouts",
+    "Tool",
+    "ToolCall",
+    "ToolCallEvent",
     "Usage",
     "create_provider",
     "hookimpl",
 ]
 
 _MODULES = {
+    "Audio": "messages",
+    "Capabilities": "capabilities",
     "CompletionStream": "stream",
     "Embeddings": "embeddings",
+    "Explanation": "explain",
+    "File": "messages",
+    "FinishEvent": "events",
+    "Image": "messages",
+    "Message": "messages",
+    "Model": "capabilities",
     "Provider": "_provider",
     "ProviderConfig": "_config",
     "ProviderEngine": "engine",
     "ProviderRegistry": "_registry",
     "ProviderSpec": "hookspecs",
     "ReadyProvider": "_provider",
+    "ReasoningEvent": "events",
+    "StreamEvent": "events",
+    "Text": "messages",
+    "TextEvent": "events",
     "Timeouts": "_config",
+    "Tool": "tools",
+    "ToolCall": "messages",
+    "ToolCallEvent": "events",
     "create_provider": "engine",
     "hookimpl": "hookspecs",
 }

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .domain import ProviderInputError
+from .errors import ProviderInputError
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -25,6 +25,11 @@ def dumps(value: Any) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         problem = f"the request cannot be written as JSON: {error}"
     raise ProviderInputError(problem)
+
+
+def dumps_indented(value: Any) -> str:
+    """Return JSON for people."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
 def loads_each(texts: Sequence[bytes]) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 import attrs
 
 from ._secret import Secret, SecretDict
-from .domain import ProviderConfigError
+from .domain import ProviderConfigError, ProviderInputError
 
 Settings: TypeAlias = dict[str, Any]
 # An alias, because in the body of ProviderConfig `dict` is the method.
@@ -265,6 +265,15 @@ def check_timeout(value: object) -> Any:
     if not isinstance(value, (Timeouts, Unset)):
         check_seconds("timeout", value)
     return value
+
+
+def check_timeouts(timeout: object) -> Timeouts:
+    """Return the bounds of one call; raise `ProviderInputError` where they are none."""
+    try:
+        return Timeouts.of(check_timeout(timeout))
+    except ProviderConfigError as error:
+        problem = error.message
+    raise ProviderInputError(problem)
 
 
 def _check_max_retries(value: object) -> int | None:

@@ -6,9 +6,9 @@ import abc
 import asyncio
 import functools
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, TypeVar, overload
 
 from ._config import ProviderConfig
 from ._settings import structure_options
@@ -24,9 +24,16 @@ from .domain import (
 from .embeddings import Embeddings
 
 if TYPE_CHECKING:
+    from ._config import Timeouts
+    from .capabilities import Capabilities, Model
+    from .explain import Explanation
+    from .messages import Prompt
     from .stream import CompletionStream
+    from .tools import Tool
 
 T = TypeVar("T")
+
+Reasoning: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 BATCHES_AT_ONCE = 4
 
@@ -117,6 +124,37 @@ class Provider(abc.ABC):
 
         return await gather_embeddings([functools.partial(embed_one, text) for text in texts])
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the provider can do, known before anything is sent.
+
+        This one promises no more than text, and embeddings where `embed` is overridden.
+        """
+        from .capabilities import Capabilities
+
+        return Capabilities(embeddings=type(self).embed is not Provider.embed)
+
+    async def list_models(self) -> list[Model]:
+        """Return the models that the service offers.
+
+        Raises:
+            ProviderCapabilityError: It doesn't tell.
+        """
+        raise ProviderCapabilityError(
+            "this provider lists no models; name one that its service documents",
+            provider_type=self.config.provider_type,
+        )
+
+    def explain(self, prompt: Prompt, **options: Any) -> Explanation:
+        """Return the request that `complete` would send for these arguments, every secret masked; nothing is sent.
+
+        Raises:
+            ProviderCapabilityError: The provider sends no request that could be shown.
+        """
+        raise ProviderCapabilityError(
+            "this provider shows no requests; only those that speak HTTP do", provider_type=self.config.provider_type
+        )
+
     def _check_initialized(self) -> None:
         """Raise `ProviderNotInitializedError` unless the provider is ready."""
         if not self._initialized:
@@ -148,33 +186,91 @@ class ReadyProvider(Provider):
     @overload
     async def complete(
         self,
-        prompt: str,
+        prompt: Prompt,
         *,
         stream: Literal[False] = False,
+        output: type[T],
         model: str | None = None,
         system: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        extra_body: dict[str, Any] | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+        reasoning: Reasoning | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tool_choice: str | Tool | None = None,
+        timeout: float | Timeouts | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Completion[T]: ...
+    @overload
+    async def complete(
+        self,
+        prompt: Prompt,
+        *,
+        stream: Literal[False] = False,
+        output: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        system: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+        reasoning: Reasoning | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tool_choice: str | Tool | None = None,
+        timeout: float | Timeouts | None = None,
+        extra_body: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Completion: ...
     @overload
     async def complete(
         self,
-        prompt: str,
+        prompt: Prompt,
         *,
         stream: Literal[True],
+        output: type[T],
         model: str | None = None,
         system: str | None = None,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        extra_body: dict[str, Any] | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+        reasoning: Reasoning | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tool_choice: str | Tool | None = None,
+        timeout: float | Timeouts | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> CompletionStream[T]: ...
+    @overload
+    async def complete(
+        self,
+        prompt: Prompt,
+        *,
+        stream: Literal[True],
+        output: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        system: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        stop: str | Sequence[str] | None = None,
+        seed: int | None = None,
+        reasoning: Reasoning | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tool_choice: str | Tool | None = None,
+        timeout: float | Timeouts | None = None,
+        extra_body: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> CompletionStream: ...
     @overload
-    async def complete(self, prompt: str, *, stream: bool, **options: Any) -> Completion | CompletionStream: ...
+    async def complete(self, prompt: Prompt, *, stream: bool, **options: Any) -> Completion | CompletionStream: ...
     @abc.abstractmethod
-    async def complete(self, prompt: str, *, stream: bool = False, **options: Any) -> Completion | CompletionStream:
+    async def complete(self, prompt: Prompt, *, stream: bool = False, **options: Any) -> Completion | CompletionStream:
         """Complete a prompt: see `HTTPProvider.complete`."""
 
 

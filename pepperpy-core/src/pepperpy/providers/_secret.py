@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus
 
-from .domain import ELLIPSIS, ProviderError
+from .domain import ELLIPSIS, Completion, ProviderError
 
 MASK = "***"
 
@@ -93,6 +93,13 @@ def redact(value: Any, secrets: Iterable[str]) -> Any:
     return value
 
 
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text that is known to hold secrets with all of them masked, however short."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK) if secret else text
+    return text
+
+
 def _redact_halves(text: str, secret: str) -> str:
     """Blot out what is left of a secret that `cut` went through."""
     parts = text.split(ELLIPSIS)
@@ -120,4 +127,11 @@ def redact_error(error: ProviderError, secrets: Iterable[str]) -> None:
     for name, value in vars(error).items():
         # The provider's name is ours, and may well be somebody's key.
         if name != "provider_type":
-            setattr(error, name, redact(value, secrets))
+            setattr(error, name, (_redact_completion if isinstance(value, Completion) else redact)(value, secrets))
+
+
+def _redact_completion(completion: Completion, secrets: Iterable[str]) -> Completion:
+    rebuild, (kind, text, fields), *_ = completion.__reduce__()
+    shown = {name: redact(fields[name], secrets) for name in ("raw", "reasoning", "refusal")}
+    redacted: Completion = rebuild(kind, redact(text, secrets), {**fields, **shown})
+    return redacted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -20,6 +20,11 @@ from .domain import (
     cut,
 )
 
+if TYPE_CHECKING:
+    from ._config import Timeouts
+    from .capabilities import Capabilities, ModelPage
+    from .messages import Message, ToolCall
+
 
 @attrs.frozen
 class Request:
@@ -32,6 +37,7 @@ class Request:
         headers: Headers of this request alone; a key goes into the provider's headers instead.
         method: "POST" or "GET".
         form: Sent as a web form, in place of `body`; counts as secret.
+        timeouts: Its bounds in time, where they are others than the provider's.
     """
 
     path: str
@@ -40,6 +46,7 @@ class Request:
     headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     method: str = attrs.field(default="POST", kw_only=True)
     form: Mapping[str, str] | None = attrs.field(default=None, kw_only=True, repr=False)
+    timeouts: Timeouts | None = attrs.field(default=None, kw_only=True)
 
 
 class Event(bytes):
@@ -92,6 +99,10 @@ class StreamParser(Protocol):
     error: ProviderAPIError | None
     """The error that the service sent in the middle of the stream: nothing behind it counts."""
 
+    asides: list[tuple[int, str | ToolCall]]
+    """What came besides the text, in its order: a piece of reasoning or a whole call, and before it the number of
+    pieces of text that had been read by then. Calls that come in fragments may be left out; `completion` has them."""
+
     @property
     def finished(self) -> bool:
         """Whether the answer has its end, so that a regular end of the body may follow."""
@@ -118,18 +129,27 @@ class Dialect(Protocol):
     """A wire format as total functions: every input gives a value or a `ProviderError`, and nothing is awaited."""
 
     @property
+    def capabilities(self) -> Capabilities:
+        """What the service can do."""
+        ...
+
+    @property
     def embedding_limits(self) -> EmbeddingLimits:
         """How much one request for embeddings takes."""
         ...
 
-    def complete(self, prompt: str, *, model: str, stream: bool, options: Mapping[str, Any]) -> Request:
+    def complete(
+        self, prompt: str | Sequence[Message], *, model: str, stream: bool, options: Mapping[str, Any]
+    ) -> Request:
         """Return the request that completes a prompt.
 
         Args:
-            prompt: Not blank.
+            prompt: A text that is not blank, or messages, at least one.
             model: The model's name, any string.
             stream: Whether to stream.
-            options: What the caller gave beyond that, by name, None left out.
+            options: What the caller gave beyond that, by name, None left out. Of those that all providers share,
+                `tools` is a list of `Tool`, `tool_choice` a word or a tool's name, `output` an `OutputSchema` and
+                `reasoning` one of `options.REASONING`.
 
         Raises:
             ProviderInputError: An option is unknown or has a wrong value.
@@ -155,6 +175,22 @@ class Dialect(Protocol):
 
     def parse_embeddings(self, payload: Any, request: Request) -> EmbeddingBatch:
         """Read the decoded answer to a request that `embed` made.
+
+        Raises:
+            ProviderAPIError: The service answered with an error, or with what it does not document.
+        """
+        ...
+
+    def models(self, page: str | None) -> Request:
+        """Return the request for the models that the service offers, the first page of them or the one named.
+
+        Raises:
+            ProviderCapabilityError: The service doesn't tell.
+        """
+        ...
+
+    def parse_models(self, payload: Any) -> ModelPage:
+        """Read the decoded answer to a request that `models` made.
 
         Raises:
             ProviderAPIError: The service answered with an error, or with what it does not document.

@@ -1,188 +1,75 @@
-"""What every provider speaks of: errors, answers and usage.
-
-The errors, each one a different decision for the caller:
-
-    ProviderError                          anything that pepperpy raises
-    ├── ProviderConfigError                settings missing or wrong; nothing was sent
-    ├── ProviderInputError                 arguments wrong; nothing was sent
-    ├── ProviderNotFoundError              no such provider
-    ├── ProviderPluginError                installed, but did not load
-    ├── ProviderNotInitializedError        before initialize() or after cleanup()
-    ├── ProviderCapabilityError            this provider cannot do that
-    ├── ProviderConnectionError            no usable answer: DNS, TLS, reset
-    │   └── ProviderTimeoutError           no answer in time
-    └── ProviderAPIError                   the service answered with an error
-        ├── ProviderAuthenticationError    the key is wrong, or may not do this
-        ├── ProviderRateLimitError         too fast: wait
-        ├── ProviderQuotaError             money or a quota is used up: waiting does not help
-        ├── ProviderContextLengthError     the prompt is too long for the model
-        ├── ProviderContentFilterError     blocked, filtered or refused
-        ├── ProviderResponseError          2xx, but not what the service documents
-        └── ProviderStreamError            the stream broke
-            └── ProviderStreamTimeoutError it fell silent (a ProviderTimeoutError too)
-"""
+"""What every provider speaks of: answers, usage and, from `errors`, what goes wrong."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import attrs
 
-MESSAGE_LIMIT = 2_000
-"""The longest text of an error, in characters."""
+from .errors import (
+    ELLIPSIS,
+    MESSAGE_LIMIT,
+    ProviderAPIError,
+    ProviderAuthenticationError,
+    ProviderCapabilityError,
+    ProviderConfigError,
+    ProviderConnectionError,
+    ProviderContentFilterError,
+    ProviderContextLengthError,
+    ProviderError,
+    ProviderInputError,
+    ProviderNotFoundError,
+    ProviderNotInitializedError,
+    ProviderOutputError,
+    ProviderPluginError,
+    ProviderQuotaError,
+    ProviderRateLimitError,
+    ProviderResponseError,
+    ProviderStreamError,
+    ProviderStreamTimeoutError,
+    ProviderTimeoutError,
+    ProviderTurnLimitError,
+    cut,
+)
 
-ELLIPSIS = " ... "
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
 
+    from .messages import Message, Native, ToolCall
 
-class ProviderError(Exception):
-    """Anything that pepperpy raises.
+    OutputT = TypeVar("OutputT", default=Any)
+else:
+    from typing import TypeVar
 
-    Args:
-        message: What happened and what to do about it. Cut at 2,000 characters.
-        provider_type: The name of the provider, once it is known.
-        details: JSON-able facts: `status`, `code`, `request_id`, `retry_after` (seconds), `attempts`, ...
-        retryable: Whether the same call may succeed later; by default what the class says.
-    """
+    OutputT = TypeVar("OutputT")
 
-    retryable: bool = False
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        provider_type: str | None = None,
-        details: dict[str, Any] | None = None,
-        retryable: bool | None = None,
-    ) -> None:
-        super().__init__(cut(message))
-        self.provider_type = provider_type
-        self.details: dict[str, Any] = {} if details is None else details
-        if retryable is not None:
-            self.retryable = retryable
-
-    @property
-    def message(self) -> str:
-        """The text of the error without the provider's name."""
-        return str(self.args[0]) if self.args else ""
-
-    @property
-    def attempts(self) -> int | None:
-        """How many requests were sent, or None where none was."""
-        return self.details.get("attempts")
-
-    @property
-    def retry_after(self) -> float | None:
-        """The delay in seconds that the service asked for, or None."""
-        return self.details.get("retry_after")
-
-    def __str__(self) -> str:
-        return f"{self.provider_type}: {self.message}" if self.provider_type else self.message
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # `args` alone would lose the rest, and OSError's own reduction (TimeoutError) does.
-        return _rebuild, (type(self), self.message), self.__dict__
-
-
-def _rebuild(kind: type[ProviderError], message: str) -> ProviderError:
-    return kind(message)
-
-
-def cut(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """Return `text`, with its middle left out where it is longer than `limit` characters."""
-    if len(text) <= limit:
-        return text
-    half = (limit - len(ELLIPSIS)) // 2
-    return f"{text[:half]}{ELLIPSIS}{text[-half:]}"
-
-
-class ProviderConfigError(ProviderError, ValueError):
-    """A setting is missing or wrong; nothing was sent."""
-
-
-class ProviderInputError(ProviderError, ValueError):
-    """An argument of a call is wrong; nothing was sent."""
-
-
-class ProviderNotFoundError(ProviderError, LookupError):
-    """No provider has this name."""
-
-
-class ProviderPluginError(ProviderError):
-    """A provider is installed or registered, but cannot be loaded."""
-
-
-class ProviderNotInitializedError(ProviderError, RuntimeError):
-    """A call came before `initialize()` or after `cleanup()`."""
-
-
-class ProviderCapabilityError(ProviderError):
-    """This provider cannot do what was asked; nothing was sent."""
-
-
-class ProviderConnectionError(ProviderError):
-    """No usable answer came: name resolution, TLS, a refused, reset or malformed connection."""
-
-    retryable = True
-
-
-class ProviderTimeoutError(ProviderConnectionError, TimeoutError):
-    """No answer came in time."""
-
-
-class ProviderAPIError(ProviderError):
-    """The service answered, with an error."""
-
-    @property
-    def status(self) -> int | None:
-        """The HTTP status; 200 for an error inside an answer that began well."""
-        return self.details.get("status")
-
-    @property
-    def code(self) -> str | None:
-        """The service's own word for the error."""
-        return self.details.get("code")
-
-    @property
-    def request_id(self) -> str | None:
-        """The service's name for the request, to quote to its support."""
-        return self.details.get("request_id")
-
-
-class ProviderAuthenticationError(ProviderAPIError):
-    """The key is wrong or may not do this: 401, 403."""
-
-
-class ProviderRateLimitError(ProviderAPIError):
-    """Too many requests: wait, `retry_after` seconds where the service says so."""
-
-    retryable = True
-
-
-class ProviderQuotaError(ProviderAPIError):
-    """Money or a quota is used up: waiting a moment does not help."""
-
-
-class ProviderContextLengthError(ProviderAPIError):
-    """The prompt, with the answer asked for, is too long for the model."""
-
-
-class ProviderContentFilterError(ProviderAPIError):
-    """The service blocked the prompt, filtered the whole answer or refused."""
-
-
-class ProviderResponseError(ProviderAPIError):
-    """The answer is not what the service documents."""
-
-
-class ProviderStreamError(ProviderAPIError):
-    """The stream broke before its end."""
-
-    partial_text: str = ""
-    """What had arrived until then."""
-
-
-class ProviderStreamTimeoutError(ProviderStreamError, ProviderTimeoutError):
-    """The stream fell silent for longer than the timeout."""
+__all__ = [
+    "ELLIPSIS",
+    "MESSAGE_LIMIT",
+    "Completion",
+    "ProviderAPIError",
+    "ProviderAuthenticationError",
+    "ProviderCapabilityError",
+    "ProviderConfigError",
+    "ProviderConnectionError",
+    "ProviderContentFilterError",
+    "ProviderContextLengthError",
+    "ProviderError",
+    "ProviderInputError",
+    "ProviderNotFoundError",
+    "ProviderNotInitializedError",
+    "ProviderOutputError",
+    "ProviderPluginError",
+    "ProviderQuotaError",
+    "ProviderRateLimitError",
+    "ProviderResponseError",
+    "ProviderStreamError",
+    "ProviderStreamTimeoutError",
+    "ProviderTimeoutError",
+    "ProviderTurnLimitError",
+    "Usage",
+    "cut",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -229,7 +116,7 @@ class Usage:
 _USAGE_FIELDS = tuple(field.name for field in attrs.fields(Usage))
 
 
-class Completion(str):
+class Completion(str, Generic[OutputT]):
     """An answer: a `str` of its text that also knows how it came about.
 
     It prints, joins, compares and serialises as its text.
@@ -241,9 +128,12 @@ class Completion(str):
         native_finish_reason: The service's own word for it.
         model: The model that answered, as the service names it.
         id: The service's name for the answer.
-        tool_calls: The calls that the model asks for, as the service wrote them.
+        tool_calls: The calls that the model asks for, in its order.
         reasoning: The text of the model's reasoning, kept apart from the answer, or None.
         refusal: The model's words of refusal, or None.
+        output: The answer as an object of what `output` asked for; None where nothing was asked for, or the model
+            called tools instead.
+        native: What the service wants back with the next turn; `message` carries it.
         raw: The service's answer as it was decoded; None for a stream, unless it says there what is nowhere else.
         attempts: How many requests it took.
     """
@@ -253,7 +143,9 @@ class Completion(str):
         "finish_reason",
         "id",
         "model",
+        "native",
         "native_finish_reason",
+        "output",
         "raw",
         "reasoning",
         "refusal",
@@ -266,9 +158,11 @@ class Completion(str):
     native_finish_reason: str | None
     model: str | None
     id: str | None
-    tool_calls: tuple[Any, ...]
+    tool_calls: tuple[ToolCall, ...]
     reasoning: str | None
     refusal: str | None
+    output: OutputT
+    native: Native | None
     raw: Any
     attempts: int
 
@@ -283,12 +177,14 @@ class Completion(str):
         native_finish_reason: str | None = None,
         model: str | None = None,
         id: str | None = None,
-        tool_calls: tuple[Any, ...] = (),
+        tool_calls: tuple[ToolCall, ...] = (),
         reasoning: str | None = None,
         refusal: str | None = None,
+        output: Any = None,
+        native: Native | None = None,
         raw: Any = None,
         attempts: int = 1,
-    ) -> Completion:
+    ) -> Completion[OutputT]:
         self = super().__new__(cls, text)
         self.usage = usage
         self.finish_reason = finish_reason
@@ -298,6 +194,8 @@ class Completion(str):
         self.tool_calls = tool_calls
         self.reasoning = reasoning
         self.refusal = refusal
+        self.output = output
+        self.native = native
         self.raw = raw
         self.attempts = attempts
         return self
@@ -307,9 +205,16 @@ class Completion(str):
         """The text alone, as a plain `str`."""
         return str.__str__(self)
 
+    @property
+    def message(self) -> Message:
+        """The answer as a message that the conversation goes on with."""
+        from .messages import Message
+
+        return Message.assistant(self.text, tool_calls=self.tool_calls, native=self.native)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_completion, (type(self), self.text, {name: getattr(self, name) for name in self.__slots__})
 
 
-def _rebuild_completion(kind: type[Completion], text: str, fields: dict[str, Any]) -> Completion:
+def _rebuild_completion(kind: type[Completion[Any]], text: str, fields: dict[str, Any]) -> Completion[Any]:
     return kind(text, **fields)

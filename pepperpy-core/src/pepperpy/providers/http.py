@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import attrs
 
 from . import options as check
 from ._bodies import merge_body, split_texts
-from ._config import ProviderConfig
+from ._config import ProviderConfig, Timeouts, check_timeouts
 from ._origin import check_base_url, check_given_headers, check_headers, header_value
 from ._provider import Provider, check_text, check_texts, gather_embeddings
-from ._secret import SecretDict, SecretText, redact_error
+from ._secret import SecretDict, SecretText, forms, masked, redact, redact_error
 from ._transport.body import MAX_RESPONSE_BYTES
 from ._transport.http import Authorize, HTTPTransport, decode
-from .dialect import Dialect, EmbeddingBatch, Request, check_not_refused
+from .dialect import Dialect, EmbeddingBatch, Request, check_not_refused, response_error
 from .domain import Completion, ProviderAPIError, ProviderConfigError, ProviderError, ProviderInputError
 from .embeddings import Embeddings
 from .stream import ByteSource, CompletionStream
@@ -31,6 +31,12 @@ __all__ = [
     "check_base_url",
     "header_value",
 ]
+
+if TYPE_CHECKING:
+    from .capabilities import Capabilities, Model
+    from .explain import Explanation
+    from .messages import Prompt
+    from .outputs import OutputSchema
 
 T = TypeVar("T")
 
@@ -170,49 +176,180 @@ class HTTPProvider(Provider):
         """Close all connections; calls under way end with `ProviderNotInitializedError`."""
         await self._transport.close()
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the service can do, as the dialect knows it."""
+        return self.dialect.capabilities
+
     async def complete(
         self,
-        prompt: str,
+        prompt: Prompt,
         *,
         stream: bool = False,
         model: str | None = None,
+        output: Any = None,
+        timeout: float | Timeouts | None = None,
         extra_body: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Completion | CompletionStream:
         """Complete a prompt.
 
         Args:
-            prompt: What the model is to answer.
+            prompt: What the model is to answer: a text, a `Message`, or the messages of a conversation.
             stream: Whether to return the pieces as they come.
             model: The model of this call, instead of the provider's.
+            output: What the answer is to be: an attrs class, a dataclass, a TypedDict, another type, or a JSON schema
+                as a dict. The answer's `output` is an object of it.
+            timeout: The bounds of this call in seconds, instead of the provider's.
             extra_body: Merged into the request as it is, for what has no option here.
-            **options: What the dialect takes: system, temperature, max_tokens, top_p, stop, ... None is left out.
+            **options: What the dialect takes: system, temperature, max_tokens, top_p, stop, seed, reasoning, tools,
+                tool_choice, ... None is left out.
 
         Returns:
             The answer, a `str` with `usage`, `finish_reason` and more; with `stream` a `CompletionStream`.
 
         Raises:
             ProviderInputError: An argument is wrong; nothing was sent.
+            ProviderCapabilityError: The service cannot do what an argument asks for; nothing was sent.
+            ProviderOutputError: The answer does not fit `output`.
             ProviderError: The call failed, and so did the retries that it was worth.
         """
         self._check_initialized()
         try:
-            check_text("prompt", prompt)
-            if not isinstance(stream, bool):
-                raise ProviderInputError(f"stream must be True or False, not {type(stream).__name__}")
-            request = self.dialect.complete(
-                prompt,
-                model=self._model(model, self.config.model),
-                stream=stream,
-                options={name: value for name, value in options.items() if value is not None},
-            )
-            request = merge_body(request, extra_body)
+            schema = None if output is None else self._schema(output)
+            request = self._request(prompt, stream, model, schema, timeout, extra_body, options)
             if stream:
-                opened, attempts = await self._transport.stream(request, self._begin)
+                begin = self._begin
+                if schema is not None or request.timeouts is not None:
+                    begin = functools.partial(self._begin, schema=schema, timeouts=request.timeouts)
+                opened, attempts = await self._transport.stream(request, begin)
                 return opened.count_attempts(attempts)
-            completion, attempts = await self._transport.post(request, self._parse_completion)
+            parse = self._parse_completion
+            if schema is not None:
+                parse = functools.partial(self._parse_completion, schema=schema)
+            completion, attempts = await self._transport.post(request, parse)
             completion.attempts = attempts
             return completion
+        except ProviderError as error:
+            raise self._sign(error) from error.__cause__
+
+    def _request(
+        self,
+        prompt: Prompt,
+        stream: bool,
+        model: str | None,
+        schema: OutputSchema | None,
+        timeout: float | Timeouts | None,
+        extra_body: Mapping[str, Any] | None,
+        options: dict[str, Any],
+    ) -> Request:
+        """Return the request of a call, or raise what is wrong with its arguments."""
+        if isinstance(prompt, str):
+            check_text("prompt", prompt)
+        else:
+            from .messages import check_conversation
+
+            prompt = check_conversation(prompt)
+        if not isinstance(stream, bool):
+            raise ProviderInputError(f"stream must be True or False, not {type(stream).__name__}")
+        if options:
+            options = {name: value for name, value in options.items() if value is not None}
+        if schema is not None:
+            options["output"] = schema
+        request = self.dialect.complete(
+            prompt, model=self._model(model, self.config.model), stream=stream, options=options
+        )
+        if extra_body is not None:
+            request = merge_body(request, extra_body)
+        if timeout is not None:
+            request = attrs.evolve(request, timeouts=check_timeouts(timeout))
+        return request
+
+    @staticmethod
+    def _schema(output: Any) -> OutputSchema:
+        # Imported here: who asks for texts alone needs nothing of it.
+        from .outputs import output_schema
+
+        return output_schema(output)
+
+    def explain(
+        self,
+        prompt: Prompt,
+        *,
+        stream: bool = False,
+        model: str | None = None,
+        output: Any = None,
+        timeout: float | Timeouts | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Explanation:
+        """Return the request that `complete` would send for these arguments, every secret masked; nothing is sent.
+
+        Raises:
+            ProviderInputError: An argument is wrong, as `complete` would say.
+            ProviderCapabilityError: The service cannot do what an argument asks for.
+        """
+        from .explain import Explanation, map_arguments
+
+        def view(arguments: Mapping[str, Any]) -> dict[str, Any]:
+            request = self._request(
+                arguments.get("prompt", "-"),
+                arguments.get("stream", False),
+                arguments.get("model"),
+                arguments.get("output"),
+                timeout,
+                arguments.get("extra_body"),
+                {name: value for name, value in arguments.items() if name in options},
+            )
+            return {"url": self.url_of(request), **request.body}
+
+        try:
+            schema = None if output is None else self._schema(output)
+            request = self._request(prompt, stream, model, schema, timeout, extra_body, dict(options))
+            given = {"prompt": prompt, "stream": stream or None, "model": model, "output": schema}
+            arguments = {**given, "extra_body": extra_body, **options}
+            arguments = {name: value for name, value in arguments.items() if value is not None}
+            mapped = map_arguments(arguments, view)
+        except ProviderError as error:
+            raise self._sign(error) from error.__cause__
+        secrets = [form for secret in self.secrets() for form in forms(secret)]
+        return Explanation(
+            method=request.method,
+            url=redact(self.url_of(request), secrets),
+            headers={
+                "Content-Type": "application/json",
+                **{name: masked(value, self.secrets()) for name, value in self.all_headers().items()},
+                **redact(request.headers or {}, secrets),
+            },
+            body=redact(request.body, secrets),
+            mapped=redact(mapped, secrets),
+        )
+
+    def url_of(self, request: Request) -> str:
+        """Return where a request goes."""
+        return self.base_url + request.path
+
+    async def list_models(self) -> list[Model]:
+        """Return the models that the service offers, all pages of them.
+
+        Raises:
+            ProviderCapabilityError: The service doesn't tell.
+            ProviderError: A request failed, and so did the retries that it was worth.
+        """
+        self._check_initialized()
+        models: list[Model] = []
+        seen: set[str] = set()
+        page: str | None = None
+        try:
+            while page is None or page not in seen:
+                if page is not None:
+                    seen.add(page)
+                found, _ = await self._transport.post(self.dialect.models(page), self.dialect.parse_models)
+                models += found.models
+                if found.next is None:
+                    return models
+                page = found.next
+            raise response_error("with a list of models that goes round in circles")
         except ProviderError as error:
             raise self._sign(error) from error.__cause__
 
@@ -318,22 +455,27 @@ class HTTPProvider(Provider):
             raise ProviderInputError(f"no model is named; give model= to the call or {setting}= to create_provider")
         return default
 
-    def _parse_completion(self, payload: Any) -> Completion:
+    def _parse_completion(self, payload: Any, schema: OutputSchema | None = None) -> Completion:
         completion = self.dialect.parse_completion(payload)
-        if refused := check_not_refused(completion):
+        if not completion and (refused := check_not_refused(completion)):
             raise refused
+        if schema is not None:
+            completion.output = schema.read(completion)
         return completion
 
     def _parse_whole(self, body: bytes) -> Completion:
         return self.dialect.parse_completion(decode(body))
 
-    async def _begin(self, source: ByteSource) -> CompletionStream:
+    async def _begin(
+        self, source: ByteSource, schema: OutputSchema | None = None, timeouts: Timeouts | None = None
+    ) -> CompletionStream:
         return await CompletionStream(
             source,
             self.dialect.stream_parser(),
             parse_whole=self._parse_whole,
+            schema=schema,
             sign=self._sign,
-            content_timeout=self.config.timeouts.content,
+            content_timeout=(timeouts or self.config.timeouts).content,
         ).begin()
 
     def _sign(self, error: ProviderError) -> ProviderError:

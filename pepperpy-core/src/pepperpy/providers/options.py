@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ._config import did_you_mean
-from .domain import ProviderInputError
+from .domain import ProviderCapabilityError, ProviderInputError
+
+if TYPE_CHECKING:
+    from .tools import Tool
 
 Check = Callable[[str, Any], Any]
 """Takes an option's name and value, returns the value to send, raises `ProviderInputError`."""
+
+REASONING = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""How much a model may think, from not at all to as much as it can; each service has its own part of it."""
 
 
 def number(name: str, value: Any) -> float:
@@ -68,18 +74,99 @@ def mapping(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
+def reasoning(name: str, value: Any) -> str:
+    """Take one of `REASONING`."""
+    if value not in REASONING:
+        raise ProviderInputError(f"{name} must be one of {', '.join(REASONING)}")
+    return str(value)
+
+
+def nearest_effort(asked: str, offered: Sequence[str]) -> str:
+    """Return the effort to ask for where a model does not offer them all: the asked one, or else the nearest.
+
+    >>> nearest_effort("minimal", ("low", "medium", "high")), nearest_effort("max", ("low", "medium", "high"))
+    ('low', 'high')
+    """
+    wanted = REASONING.index(asked)
+    return min(offered, key=lambda effort: (abs(REASONING.index(effort) - wanted), REASONING.index(effort)))
+
+
+def tools(name: str, value: Any) -> list[Tool]:
+    """Take tools, or functions to make them of; no two of one name."""
+    from .tools import Tool
+
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence) or not value:
+        raise ProviderInputError(f"{name} must be a list of tools, at least one; leave it out where there is none")
+    several = [each if isinstance(each, Tool) else Tool.from_function(each) for each in value]
+    names = [tool.name for tool in several]
+    if len(set(names)) < len(names):
+        raise ProviderInputError(f"two {name} have one name among {', '.join(names)}; give name= to one of them")
+    return several
+
+
+def tool_choice(name: str, value: Any) -> str:
+    """Take "auto", "none", "required" or a tool's name; a `Tool` stands for its name."""
+    return text(name, getattr(value, "name", value))
+
+
+def flag(name: str, value: Any) -> bool:
+    """Take True or False."""
+    if not isinstance(value, bool):
+        raise ProviderInputError(f"{name} must be True or False, not {type(value).__name__}")
+    return value
+
+
+def anything(name: str, value: Any) -> Any:
+    """Take what was checked before."""
+    return value
+
+
+COMMON: Mapping[str, Check] = {
+    "system": text,
+    "temperature": number,
+    "max_tokens": count,
+    "top_p": number,
+    "stop": texts,
+    "seed": integer,
+    "reasoning": reasoning,
+    "tools": tools,
+    "tool_choice": tool_choice,
+    "parallel_tool_calls": flag,
+    "output": anything,
+}
+"""The options that mean the same with every provider that has them."""
+
+
 def check_options(options: Mapping[str, Any], known: Mapping[str, Check]) -> dict[str, Any]:
     """Return the options checked, by name.
 
     Raises:
         ProviderInputError: One is unknown or has a wrong value.
+        ProviderCapabilityError: One is of those that all providers share, but not known here.
     """
     checked = {}
     for name, value in options.items():
         if name not in known:
+            if name in COMMON:
+                raise ProviderCapabilityError(
+                    f"this service has no {name}; leave it out; known: {', '.join(sorted(known))}"
+                )
             raise ProviderInputError(
                 f"unknown option {name!r}{did_you_mean(name, known)} "
                 f"known: {', '.join(sorted(known))}; anything else goes through extra_body={{...}}"
             )
         checked[name] = known[name](name, value)
+    if "tool_choice" in checked:
+        check_tool_choice(checked["tool_choice"], checked.get("tools", ()))
     return checked
+
+
+def check_tool_choice(choice: str, tools: Sequence[Tool]) -> None:
+    """Raise unless the choice is a word for all tools or the name of one."""
+    if not tools:
+        raise ProviderInputError("tool_choice chooses among tools; give tools= too")
+    names = [tool.name for tool in tools]
+    if choice not in ("auto", "none", "required", *names):
+        raise ProviderInputError(
+            f"tool_choice is {choice!r}{did_you_mean(choice, names)} known: auto, none, required, {', '.join(names)}"
+        )

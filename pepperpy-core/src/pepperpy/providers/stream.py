@@ -7,12 +7,13 @@ import copy
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self
 
 from ._transport.sse import EventTooLarge, SSEDecoder, WholeBody
 from .dialect import StreamParser, check_not_refused, response_error
 from .domain import (
     Completion,
+    OutputT,
     ProviderAPIError,
     ProviderConnectionError,
     ProviderError,
@@ -23,6 +24,11 @@ from .domain import (
     ProviderTimeoutError,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from .events import StreamEvent
+    from .messages import ToolCall
+    from .outputs import OutputSchema
 
 TAIL_SECONDS = 5.0
 
@@ -55,7 +61,7 @@ class ByteSource(Protocol):
         ...
 
 
-class CompletionStream:
+class CompletionStream(Generic[OutputT]):
     """The pieces of an answer as they come: `str`, none empty.
 
     It ends normally only if the answer did. One that is cut or falls silent raises `ProviderStreamError`, after the
@@ -76,12 +82,15 @@ class CompletionStream:
         parse_whole: Callable[[bytes], Completion],
         sign: Callable[[ProviderError], ProviderError],
         content_timeout: float | None,
+        schema: OutputSchema | None = None,
     ) -> None:
         self._source = source
         self._parser = parser
         self._parse_whole = parse_whole
         self._sign = sign
         self._content_timeout = content_timeout
+        self._schema = schema
+        self._output: Any = None
         self._decoder = WholeBody() if source.content_type in JSON_TYPES else SSEDecoder()
         self._had_events = source.content_type == "text/event-stream"
         self._ready: deque[str] = deque()
@@ -91,13 +100,22 @@ class CompletionStream:
         self._whole: Completion | None = None
         self._silent_since: float | None = None
         self._attempts = 1
+        self._pieces_read = 0
+        self._asides_handed_out = 0
 
     @property
-    def completion(self) -> Completion:
+    def completion(self) -> Completion[OutputT]:
         """The answer so far, and at the end the whole of it; until then its `finish_reason` may be None."""
         completion = self._parser.completion() if self._whole is None else self._whole
         completion.attempts = self._attempts
+        completion.output = self._output
         return completion
+
+    @property
+    def output(self) -> OutputT:
+        """The whole answer as an object of what `output` asked for; None before its end."""
+        output: OutputT = self._output
+        return output
 
     @property
     def usage(self) -> Usage:
@@ -117,9 +135,22 @@ class CompletionStream:
             await self._fill()
         return self._ready.popleft()
 
+    def events(self) -> AsyncIterator[StreamEvent]:
+        """Return what comes, the text among it, in the order in which it comes; the last is a `FinishEvent`.
+
+        Pieces that were iterated over before are left out. Leaving the loop early closes the stream, as it does when
+        iterating over the pieces.
+        """
+        from .events import StreamEvents
+
+        return StreamEvents(self)
+
     async def begin(self) -> Self:
-        """Read up to the first piece or the end, so that what fails until then is raised here and can be retried."""
-        while not (self._ready or self._ended):
+        """Read up to the first piece or the end, so that what fails until then is raised here and can be retried.
+
+        A piece of reasoning counts, or a call: who waits for events is not to wait for the text.
+        """
+        while not (self._ready or self._ended or self._parser.asides):
             await self._read()
         if self._failure is not None and not self._ready:
             raise self._failure
@@ -149,26 +180,52 @@ class CompletionStream:
         """Let go, unless all was handed out; from here on there is nothing more, whatever had come already."""
         if not self._ended or self._ready:
             self._ready.clear()
+            self._asides_handed_out = len(self._parser.asides)
             self._end(
                 ProviderStreamError("the stream was left before its end and is closed; ask again for a whole one")
             )
 
     async def _fill(self) -> None:
         """Read until there is a piece, or raise how the stream ended."""
-        if self._reading:
-            raise ProviderInputError("the stream is being read by another task; give each task a stream of its own")
-        self._reading = True
+        self._begin_reading()
         try:
             while not (self._ready or self._ended):
                 await self._read()
         finally:
             self._reading = False
-        if self._ready:
-            return
-        if self._failure is None:
+        if not self._ready:
+            self._raise_failure()
             raise StopAsyncIteration
-        # A copy, because a kept error that was raised would hold this stream by its traceback.
-        raise copy.copy(self._failure)
+
+    def _begin_reading(self) -> None:
+        if self._reading:
+            raise ProviderInputError("the stream is being read by another task; give each task a stream of its own")
+        self._reading = True
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            # A copy, because a kept error that was raised would hold this stream by its traceback.
+            raise copy.copy(self._failure)
+
+    async def _next_event(self) -> str | tuple[str | ToolCall] | None:
+        """Return the next piece, or in a tuple what came beside the text; None at the regular end."""
+        asides = self._parser.asides
+        while True:
+            if self._asides_handed_out < len(asides):
+                position, aside = asides[self._asides_handed_out]
+                if position <= self._pieces_read - len(self._ready):
+                    self._asides_handed_out += 1
+                    return (aside,)
+            if self._ready:
+                return self._ready.popleft()
+            if self._ended:
+                self._raise_failure()
+                return None
+            self._begin_reading()
+            try:
+                await self._read()
+            finally:
+                self._reading = False
 
     async def _read(self) -> None:
         """Take in what comes next."""
@@ -186,7 +243,9 @@ class CompletionStream:
         except BaseException:
             self._leave()
             raise
-        self._ready.extend(self._parser.feed(events))
+        pieces = self._parser.feed(events)
+        self._ready.extend(pieces)
+        self._pieces_read += len(pieces)
         self._had_events |= bool(events)
         if not chunk and isinstance(self._parser.error, ProviderResponseError):
             # An event that the end of the body cut in two.
@@ -224,12 +283,22 @@ class CompletionStream:
         if failure is not None:
             # In place, so that nobody keeps it as the service sent it.
             self._sign(failure)
-        self._failure = check_not_refused(completion) if failure is None else self._as_of_a_stream(failure, completion)
+            self._failure = self._as_of_a_stream(failure, completion)
+        else:
+            self._failure = check_not_refused(completion) or self._read_output(completion)
         if self._failure is not None:
             self._failure.details.setdefault("attempts", self._attempts)
             if self._source.request_id is not None:
                 self._failure.details.setdefault("request_id", self._source.request_id)
             self._sign(self._failure)
+
+    def _read_output(self, completion: Completion) -> ProviderError | None:
+        if self._schema is not None:
+            try:
+                self._output = self._schema.read(completion)
+            except ProviderError as error:
+                return error
+        return None
 
     def _as_of_a_stream(self, failure: ProviderError, completion: Completion) -> ProviderError:
         """Before the first piece the service's error keeps its class; behind it, only how the stream ended counts."""
@@ -262,6 +331,9 @@ class CompletionStream:
                 if not self._parser.completion():
                     self._whole = whole
                     self._ready.extend([whole.text] if whole else [])
+                    self._pieces_read += len(self._ready)
+                    if whole.reasoning:
+                        self._parser.asides.insert(0, (0, whole.reasoning))
                     return None
         return None if self._parser.finished else self._cut()
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..dialect import response_error
 from ..domain import Completion, ProviderAPIError, Usage
 from ..values import count_or_none, loads, loads_each, number_or_none, text_or_none
+
+if TYPE_CHECKING:
+    from ..messages import ToolCall
 
 
 class ErrorReader(Protocol):
@@ -28,6 +31,7 @@ class OpenAIStreamParser:
     def __init__(self, errors: ErrorReader) -> None:
         self.done = False
         self.error: ProviderAPIError | None = None
+        self.asides: list[tuple[int, str | ToolCall]] = []
         self._errors = errors
         self._texts: list[str] = []
         self._reasoning: list[str] = []
