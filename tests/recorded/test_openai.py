@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 
-from pepperpy.providers import ProviderAPIError, ReadyProvider, Usage, create_provider
+from pepperpy.providers import (
+    Image,
+    Message,
+    ProviderAPIError,
+    ProviderContentFilterError,
+    ReadyProvider,
+    Text,
+    ToolCall,
+    Usage,
+    create_provider,
+)
+from pepperpy.providers.dialects.openai import OpenAIDialect
 from pepperpy.providers.testing import FakeService
 
 from .recordings import Recording, recordings
@@ -25,12 +40,36 @@ def assert_usage(usage: Usage, expected: dict[str, Any] | None) -> None:
     assert usage.reasoning_tokens == (expected.get("completion_tokens_details") or {}).get("reasoning_tokens")
 
 
-@pytest.mark.parametrize("recording", recordings("openai", "chat"))
-async def test_chat(recording: Recording) -> None:
+ANSWERS = ("chat", "tools", "structured")
+
+
+def assert_tool_calls(calls: Sequence[ToolCall], expected: list[dict[str, Any]]) -> None:
+    assert [(call.name, call.raw_arguments) for call in calls] == [(e["name"], e["arguments"]) for e in expected]
+    assert all(call.id == e["id"] for call, e in zip(calls, expected, strict=True) if e["id"])
+    assert all(call.arguments == json.loads(e["arguments"] or "{}") for call, e in zip(calls, expected, strict=True))
+
+
+def is_refused(recording: Recording) -> bool:
+    return bool(recording.expect.get("refusal") and not recording.expect["text"])
+
+
+def refused_as(recording: Recording) -> AbstractContextManager[Any]:
+    """A refusal is never a completion."""
+    if not is_refused(recording):
+        return nullcontext()
+    return pytest.raises(ProviderContentFilterError, match=re.escape(recording.expect["refusal"][:40]))
+
+
+@pytest.mark.parametrize("recording", recordings("openai", *ANSWERS))
+async def test_answers(recording: Recording) -> None:
     """A plain answer."""
     async with FakeService(recording.reply()) as service, await provider_for(service) as provider:
-        completion = await provider.complete("x")
+        with refused_as(recording):
+            completion = await provider.complete("x")
+    if is_refused(recording):
+        return
 
+    assert_tool_calls(completion.tool_calls, recording.expect["tool_calls"] or [])
     assert completion == (recording.expect["text"] or "")
     assert completion.native_finish_reason == recording.expect["finish_reason"]
     assert completion.model == recording.expect["model"]
@@ -39,15 +78,19 @@ async def test_chat(recording: Recording) -> None:
 
 
 @pytest.mark.parametrize("size", [1, None], ids=["byte by byte", "in odd pieces"])
-@pytest.mark.parametrize("recording", recordings("openai", "chat_stream"))
-async def test_chat_stream(recording: Recording, size: int | None) -> None:
+@pytest.mark.parametrize("recording", recordings("openai", *(f"{category}_stream" for category in ANSWERS)))
+async def test_streams(recording: Recording, size: int | None) -> None:
     """A streamed answer, cut where it hurts."""
     async with FakeService(recording.reply(size)) as service, await provider_for(service) as provider:
-        stream = await provider.complete("x", stream=True)
-        pieces = [piece async for piece in stream]
+        with refused_as(recording):
+            stream = await provider.complete("x", stream=True)
+            pieces = [piece async for piece in stream]
+    if is_refused(recording):
+        return
 
     assert "".join(pieces) == (recording.expect["text"] or "")
     assert "" not in pieces
+    assert_tool_calls(stream.completion.tool_calls, recording.expect["tool_calls"] or [])
     assert stream.completion.native_finish_reason == recording.expect["finish_reason"]
     assert stream.completion.model == recording.expect["model"]
     assert_usage(stream.usage, recording.expect["usage"])
@@ -84,3 +127,67 @@ async def test_errors(recording: Recording, stream: bool) -> None:
 
 async def once(provider: ReadyProvider) -> Any:
     yield await provider.complete("x")
+
+
+def message_of(wire: dict[str, Any], names: dict[str, str]) -> Message:
+    """Make the message that a client would have made of what it sent or received."""
+    role, content = wire["role"], as_text(wire.get("content") or "")
+    if role == "tool":
+        return Message.tool(wire["tool_call_id"], content, name=names.get(wire["tool_call_id"]))
+    if role == "assistant":
+        return OpenAIDialect().parse_completion({"choices": [{"message": wire, "finish_reason": "stop"}]}).message
+    if isinstance(content, str):
+        return Message("user" if role == "user" else "system", content)
+    parts = [
+        Text(part["text"])
+        if part["type"] == "text"
+        else Image.from_url(part["image_url"]["url"], detail=part["image_url"].get("detail"))
+        for part in content
+    ]
+    return Message("user", tuple(parts))
+
+
+def as_text(content: Any) -> Any:
+    """Return a content that is text in parts as one text: both mean the same."""
+    if isinstance(content, list) and all(part["type"] == "text" for part in content):
+        return "".join(part["text"] for part in content)
+    return content
+
+
+def is_ours(message: dict[str, Any]) -> bool:
+    content = message.get("content")
+    kinds = {part.get("type") for part in content} if isinstance(content, list) else {"text"}
+    known = {"role", "content", "tool_calls", "tool_call_id"}
+    return (
+        message.keys() <= known
+        and kinds <= {"text", "image_url"}
+        and (isinstance(content, (str, list)) or "tool_calls" in message)
+    )
+
+
+def conversations() -> list[Any]:
+    """Return the recordings whose request is a conversation in words that we have."""
+    found = recordings("openai", "chat", "chat_stream", "tools", "tools_stream", "structured", "structured_stream")
+    return [
+        each
+        for each in found
+        if each.values
+        and isinstance(each.values[0], Recording)
+        and isinstance(each.values[0].request["body"], dict)
+        and len(each.values[0].request["body"].get("messages", ())) > 1
+        and all(map(is_ours, each.values[0].request["body"]["messages"]))
+    ] or found[:1]
+
+
+@pytest.mark.parametrize("recording", conversations())
+def test_conversations_are_sent_as_they_were(recording: Recording) -> None:
+    """A conversation that was recorded is written the same way again, calls and results included."""
+    sent = recording.request["body"]["messages"]
+    names = {call["id"]: call["function"]["name"] for message in sent for call in message.get("tool_calls") or ()}
+    prompt = [message_of(message, names) for message in sent]
+    written = OpenAIDialect().complete(prompt, model="m", stream=False, options={}).body["messages"]
+
+    assert written == [
+        {**message, "role": message["role"].replace("developer", "system"), "content": as_text(message.get("content"))}
+        for message in sent
+    ]

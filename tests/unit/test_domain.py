@@ -23,7 +23,7 @@ from pepperpy.providers import (
     ProviderStreamTimeoutError,
     ProviderTimeoutError,
     Usage,
-    domain,
+    errors,
 )
 from pepperpy.providers.domain import MESSAGE_LIMIT, cut
 
@@ -45,7 +45,7 @@ def all_errors() -> list[type[ProviderError]]:
         if kind not in found:
             found.append(kind)
             rest += kind.__subclasses__()
-    return sorted((kind for kind in found if kind.__module__ == domain.__name__), key=lambda kind: kind.__name__)
+    return sorted((kind for kind in found if kind.__module__ == errors.__name__), key=lambda kind: kind.__name__)
 
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
@@ -69,7 +69,7 @@ def test_errors_are_copied_whole(kind: type[ProviderError], copied: Callable[[An
 
 def test_there_is_one_tree() -> None:
     """Every error is a ProviderError, and the standard library's kind where there is one."""
-    assert len(all_errors()) == 18
+    assert len(all_errors()) == 20
     assert {
         kind.__name__: [
             base.__name__ for base in (ValueError, LookupError, RuntimeError, TimeoutError) if issubclass(kind, base)

@@ -25,6 +25,7 @@ from pepperpy.providers import (
     ProviderQuotaError,
     ProviderRateLimitError,
     ProviderResponseError,
+    ToolCall,
     Usage,
 )
 from pepperpy.providers import options as check
@@ -250,7 +251,7 @@ def test_a_whole_answer() -> None:
     )
     assert (completion.finish_reason, completion.native_finish_reason) == ("stop", "STOP")
     assert (completion.model, completion.id, completion.reasoning) == ("m", "chatcmpl-1", "hm")
-    assert completion.tool_calls == (CALL,)
+    assert completion.tool_calls == (ToolCall("c", "f", "{}"),)
     assert completion.raw is ANSWER
 
 
@@ -267,7 +268,7 @@ def test_a_whole_stream() -> None:
         "chatcmpl-1",
         "hm",
     )
-    assert completion.tool_calls == ({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}},)
+    assert completion.tool_calls == (ToolCall("c", "f", "{}"),)
     assert (parser.done, parser.finished, parser.error) == (True, True, None)
 
 
@@ -283,10 +284,7 @@ def test_tool_calls_in_fragments() -> None:
         *(chunk({"tool_calls": [fragment]}) for fragment in fragments), chunk({}, "tool_calls")
     ).completion()
 
-    assert [(call["id"], call["function"]["arguments"]) for call in completion.tool_calls] == [
-        ("b", "{}"),
-        ("a", '{"x": 1}'),
-    ]
+    assert completion.tool_calls == (ToolCall("b", "g", "{}"), ToolCall("a", "f", '{"x": 1}'))
     assert completion.finish_reason == "tool_calls"
 
 

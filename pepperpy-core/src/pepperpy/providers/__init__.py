@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from .hookspecs import ProviderSpec, hookimpl
     from .messages import Audio, File, Image, Message, Text, ToolCall
     from .stream import CompletionStream
+    from .tool_loop import ToolRun, run_tools
+    from .tool_stream import ToolResultEvent, ToolRunEvent, ToolRunStream
     from .tools import Tool
 
 __all__ = [
@@ -96,9 +98,14 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolCallEvent",
+    "ToolResultEvent",
+    "ToolRun",
+    "ToolRunEvent",
+    "ToolRunStream",
     "Usage",
     "create_provider",
     "hookimpl",
+    "run_tools",
 ]
 
 _MODULES = {
@@ -126,8 +133,13 @@ _MODULES = {
     "Tool": "tools",
     "ToolCall": "messages",
     "ToolCallEvent": "events",
+    "ToolResultEvent": "tool_stream",
+    "ToolRun": "tool_loop",
+    "ToolRunEvent": "tool_stream",
+    "ToolRunStream": "tool_stream",
     "create_provider": "engine",
     "hookimpl": "hookspecs",
+    "run_tools": "tool_loop",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final, NoReturn, TypeAlias
 
 import attrs
@@ -311,6 +310,9 @@ def merge_extras(extra_config: Mapping[str, Any] | None, extras: Mapping[str, An
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest of `known`, or ";": what goes before a list of them all."""
+    # Imported here, because only what is misspelt needs it.
+    from difflib import get_close_matches
+
     names = {each.lower(): each for each in known}
     near = [names[match] for match in get_close_matches(name.lower(), names, n=1, cutoff=0.65)]
     return f"; did you mean {near[0]!r}?" if near else ";"

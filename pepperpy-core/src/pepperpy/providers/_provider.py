@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .explain import Explanation
     from .messages import Prompt
     from .stream import CompletionStream
+    from .tool_loop import run_tools as _run_tools
     from .tools import Tool
 
 T = TypeVar("T")
@@ -92,6 +93,17 @@ class Provider(abc.ABC):
         Returns:
             The text, at best as a `Completion`, or with `stream` an async iterator of its pieces.
         """
+
+    if TYPE_CHECKING:
+        # With its overloads, which need not be said twice.
+        run_tools = _run_tools
+    else:
+
+        async def run_tools(self, prompt, tools, **options):
+            """Complete a prompt and answer the calls of tools, until the model calls none: see `run_tools`."""
+            from .tool_loop import run_tools
+
+            return await run_tools(self, prompt, tools, **options)
 
     async def embed(self, text: str, *args: Any, **options: Any) -> list[float]:
         """Embed a text.

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .messages import Message, ToolCall
 
 
-@attrs.frozen
+# Without slots, and so set in one go: with them a frozen class takes a call for each field.
+@attrs.frozen(slots=False)
 class Request:
     """A request before it is sent.
 
@@ -274,6 +275,15 @@ def response_error(problem: str, *, retryable: bool = False) -> ProviderResponse
         details={"status": 200},
         retryable=retryable,
     )
+
+
+def unknown_shape(bug: Exception) -> ProviderResponseError:
+    """Return the error for an answer on which a dialect failed that should have been total."""
+    place = bug.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" in {place.tb_frame.f_code.co_name}()" if place is not None else ""
+    return response_error(f"in a shape that the dialect does not know ({type(bug).__name__}{where})")
 
 
 def find_message(payload: Any, depth: int = 8) -> str:

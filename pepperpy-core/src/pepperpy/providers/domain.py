@@ -72,7 +72,8 @@ __all__ = [
 ]
 
 
-@attrs.frozen(kw_only=True)
+# Without slots, and so set in one go: with them a frozen class takes a call for each field, and every answer has one.
+@attrs.frozen(kw_only=True, slots=False)
 class Usage:
     """What a call used, in tokens; None where the service didn't say.
 
@@ -185,7 +186,7 @@ class Completion(str, Generic[OutputT]):
         raw: Any = None,
         attempts: int = 1,
     ) -> Completion[OutputT]:
-        self = super().__new__(cls, text)
+        self = str.__new__(cls, text)
         self.usage = usage
         self.finish_reason = finish_reason
         self.native_finish_reason = native_finish_reason if native_finish_reason is not None else finish_reason

@@ -48,6 +48,9 @@ class ProviderError(Exception):
 
     retryable: bool = False
 
+    messages: tuple[Message, ...] = ()
+    """Of `run_tools`: the conversation up to the turn that failed, to go on with; else empty."""
+
     def __init__(
         self,
         message: str = "",

@@ -16,8 +16,15 @@ from ._provider import Provider, check_text, check_texts, gather_embeddings
 from ._secret import SecretDict, SecretText, forms, masked, redact, redact_error
 from ._transport.body import MAX_RESPONSE_BYTES
 from ._transport.http import Authorize, HTTPTransport, decode
-from .dialect import Dialect, EmbeddingBatch, Request, check_not_refused, response_error
-from .domain import Completion, ProviderAPIError, ProviderConfigError, ProviderError, ProviderInputError
+from .dialect import Dialect, EmbeddingBatch, Request, check_not_refused, response_error, unknown_shape
+from .domain import (
+    Completion,
+    ProviderAPIError,
+    ProviderCapabilityError,
+    ProviderConfigError,
+    ProviderError,
+    ProviderInputError,
+)
 from .embeddings import Embeddings
 from .stream import ByteSource, CompletionStream
 
@@ -66,6 +73,21 @@ class HTTPOptions:
     trust_env: bool = False
 
 
+def total(parse: Callable[[Any], T]) -> Callable[[Any], T]:
+    """Return `parse` with whatever it raises as a `ProviderError`: a dialect is to be total, and one may not be."""
+
+    def parse_totally(payload: Any) -> T:
+        try:
+            return parse(payload)
+        except ProviderError:
+            raise
+        except Exception as bug:  # noqa: BLE001 -- what a dialect forgot is no caller's KeyError
+            error = unknown_shape(bug)
+        raise error
+
+    return parse_totally
+
+
 class Transport(Protocol):
     """What carries a provider's requests: an `HTTPTransport`, or what a plugin makes of several."""
 
@@ -108,6 +130,7 @@ class HTTPProvider(Provider):
             if not getattr(self.options, name) > 0:
                 raise ProviderConfigError(f"{name} must be above 0")
         check_given_headers(self.options.headers)
+        self._content_timeout = config.timeouts.content
         self._transport = self.make_transport()
 
     def make_dialect(self) -> Dialect:
@@ -344,7 +367,7 @@ class HTTPProvider(Provider):
             while page is None or page not in seen:
                 if page is not None:
                     seen.add(page)
-                found, _ = await self._transport.post(self.dialect.models(page), self.dialect.parse_models)
+                found, _ = await self._transport.post(self.dialect.models(page), total(self.dialect.parse_models))
                 models += found.models
                 if found.next is None:
                     return models
@@ -444,7 +467,7 @@ class HTTPProvider(Provider):
         )
         request = merge_body(request, extra_body)
         batch, _ = await self._transport.post(
-            request, functools.partial(self.dialect.parse_embeddings, request=request)
+            request, total(functools.partial(self.dialect.parse_embeddings, request=request))
         )
         return batch
 
@@ -452,11 +475,19 @@ class HTTPProvider(Provider):
         if asked is not None:
             return check.text("model", asked)
         if default is None:
+            if setting == "embedding_model" and not self.capabilities.embeddings:
+                # There is no model that it could be told.
+                raise ProviderCapabilityError("this service has no embeddings; use another provider for them")
             raise ProviderInputError(f"no model is named; give model= to the call or {setting}= to create_provider")
         return default
 
     def _parse_completion(self, payload: Any, schema: OutputSchema | None = None) -> Completion:
-        completion = self.dialect.parse_completion(payload)
+        try:
+            completion = self.dialect.parse_completion(payload)
+        except ProviderError:
+            raise
+        except Exception as bug:  # noqa: BLE001 -- what a dialect forgot is no caller's KeyError
+            raise unknown_shape(bug) from None
         if not completion and (refused := check_not_refused(completion)):
             raise refused
         if schema is not None:
@@ -464,7 +495,7 @@ class HTTPProvider(Provider):
         return completion
 
     def _parse_whole(self, body: bytes) -> Completion:
-        return self.dialect.parse_completion(decode(body))
+        return total(self.dialect.parse_completion)(decode(body))
 
     async def _begin(
         self, source: ByteSource, schema: OutputSchema | None = None, timeouts: Timeouts | None = None
@@ -475,7 +506,7 @@ class HTTPProvider(Provider):
             parse_whole=self._parse_whole,
             schema=schema,
             sign=self._sign,
-            content_timeout=(timeouts or self.config.timeouts).content,
+            content_timeout=self._content_timeout if timeouts is None else timeouts.content,
         ).begin()
 
     def _sign(self, error: ProviderError) -> ProviderError:

@@ -192,7 +192,8 @@ class Native:
     data: Any = attrs.field(repr=False)
 
 
-@attrs.frozen
+# Without slots, and so set in one go: an application makes the messages of a conversation anew for every call.
+@attrs.frozen(slots=False)
 class Message:
     """One message of a conversation: made by `system`, `user`, `assistant` and `tool`, or taken from a completion.
 
@@ -217,17 +218,19 @@ class Message:
     plain: bool = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.role not in ("system", "user", "assistant", "tool"):
-            raise ProviderInputError(f"a message's role is system, user, assistant or tool, not {self.role!r}")
-        if self.role == "tool" and not self.tool_call_id:
+        role, content = self.role, self.content
+        if role not in ("system", "user", "assistant", "tool"):
+            raise ProviderInputError(f"a message's role is system, user, assistant or tool, not {role!r}")
+        if role == "tool" and not self.tool_call_id:
             raise ProviderInputError(
                 "a tool's message needs the call that it answers; make it by Message.tool(call, ...)"
             )
-        # A plain str, so that a conversation keeps no completion with all that it holds.
-        content = str.__str__(self.content) if isinstance(self.content, str) else parts_of(self.content)
-        object.__setattr__(self, "content", content)
-        plain = isinstance(content, str) and self.role != "tool" and not self.tool_calls and self.native is None
-        object.__setattr__(self, "plain", plain)
+        is_text = type(content) is str
+        if not is_text:
+            # A plain str, so that a conversation keeps no completion with all that it holds.
+            is_text = isinstance(content, str)
+            self.__dict__["content"] = str.__str__(content) if isinstance(content, str) else parts_of(content)
+        self.__dict__["plain"] = is_text and role != "tool" and not self.tool_calls and self.native is None
 
     @classmethod
     def system(cls, text: str) -> Message:
@@ -240,6 +243,8 @@ class Message:
 
         Message.user("What is in this picture?", Image.from_path("cat.png"))
         """
+        if len(content) == 1 and isinstance(content[0], str):
+            return cls("user", given_text("a user's message", content[0]))
         parts = parts_of(content[0] if len(content) == 1 and isinstance(content[0], (list, tuple)) else content)
         if not parts:
             raise ProviderInputError("a user's message is empty; give it a text or a part")

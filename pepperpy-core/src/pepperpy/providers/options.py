@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._config import did_you_mean
@@ -137,17 +137,24 @@ COMMON: Mapping[str, Check] = {
 """The options that mean the same with every provider that has them."""
 
 
-def check_options(options: Mapping[str, Any], known: Mapping[str, Check]) -> dict[str, Any]:
+def check_options(
+    options: Mapping[str, Any], known: Mapping[str, Check], shared: Container[str] = COMMON
+) -> dict[str, Any]:
     """Return the options checked, by name.
+
+    Args:
+        options: What the caller gave.
+        known: What is taken.
+        shared: What other providers take, so that the name is right and the service cannot.
 
     Raises:
         ProviderInputError: One is unknown or has a wrong value.
-        ProviderCapabilityError: One is of those that all providers share, but not known here.
+        ProviderCapabilityError: One is of those that are shared, but not known here.
     """
     checked = {}
     for name, value in options.items():
         if name not in known:
-            if name in COMMON:
+            if name in shared:
                 raise ProviderCapabilityError(
                     f"this service has no {name}; leave it out; known: {', '.join(sorted(known))}"
                 )

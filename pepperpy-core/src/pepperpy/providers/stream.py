@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self
 
-from ._transport.sse import EventTooLarge, SSEDecoder, WholeBody
-from .dialect import StreamParser, check_not_refused, response_error
+from ._transport.sse import EventTooLarge, LineDecoder, SSEDecoder, WholeBody
+from .dialect import StreamParser, check_not_refused, response_error, unknown_shape
 from .domain import (
     Completion,
     OutputT,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TAIL_SECONDS = 5.0
 
 JSON_TYPES = ("application/json", "text/json")
+LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
 
 class ByteSource(Protocol):
@@ -91,8 +92,8 @@ class CompletionStream(Generic[OutputT]):
         self._content_timeout = content_timeout
         self._schema = schema
         self._output: Any = None
-        self._decoder = WholeBody() if source.content_type in JSON_TYPES else SSEDecoder()
-        self._had_events = source.content_type == "text/event-stream"
+        self._decoder = _decoder_for(source.content_type)
+        self._had_events = source.content_type == "text/event-stream" or source.content_type in LINE_TYPES
         self._ready: deque[str] = deque()
         self._reading = False
         self._ended = False
@@ -243,7 +244,14 @@ class CompletionStream(Generic[OutputT]):
         except BaseException:
             self._leave()
             raise
-        pieces = self._parser.feed(events)
+        try:
+            pieces = self._parser.feed(events)
+        except ProviderError as error:
+            self._end(error)
+            return
+        except Exception as bug:  # noqa: BLE001 -- a dialect is to be total; one that is not must not hang its stream
+            self._end(unknown_shape(bug))
+            return
         self._ready.extend(pieces)
         self._pieces_read += len(pieces)
         self._had_events |= bool(events)
@@ -257,9 +265,9 @@ class CompletionStream(Generic[OutputT]):
             await self._source.finish()
         elif not chunk:
             self._end(self._read_stray())
-        elif (document := self._decoder.document) and (error := self._error_in(document)):
+        elif (document := self._decoder.document) and (failure := self._error_in(document)):
             # A bare error object ends the stream at once, also where the connection stays open.
-            self._end(error)
+            self._end(failure)
         elif events:
             self._silent_since = None
         else:
@@ -357,6 +365,12 @@ class CompletionStream(Generic[OutputT]):
             self._silent_since = now
         elif self._content_timeout is not None and now - self._silent_since > self._content_timeout:
             self._end(ProviderTimeoutError(f"nothing but keep-alive signs came for {self._content_timeout:g} s"))
+
+
+def _decoder_for(content_type: str) -> SSEDecoder | LineDecoder | WholeBody:
+    if content_type in JSON_TYPES:
+        return WholeBody()
+    return LineDecoder() if content_type in LINE_TYPES else SSEDecoder()
 
 
 class _Pieces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,5 +41,10 @@ def vector_or_none(values: Any) -> list[float] | None:
 
 def is_finite(vector: Sequence[float]) -> bool:
     """Tell whether a vector has at least one number, and none but finite ones."""
+    if isinstance(vector, array) and vector.typecode == "f":
+        # Sign and upper exponent of each float32: in none but nan, infinity and numbers above 1e38 is the latter full.
+        heads = vector.tobytes()[3 if sys.byteorder == "little" else 0 :: 4]
+        if heads and b"\x7f" not in heads and b"\xff" not in heads:
+            return True
     # One sum instead of a test for each: a single nan or infinity spoils it, and so, very seldom, does an overflow.
     return len(vector) > 0 and (math.isfinite(sum(vector)) or all(map(math.isfinite, vector)))

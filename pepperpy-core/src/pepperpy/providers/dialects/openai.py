@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import binascii
 import re
-import sys
-from array import array
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -19,11 +16,26 @@ from ..domain import (
     ProviderAuthenticationError,
     ProviderContentFilterError,
     ProviderContextLengthError,
+    ProviderInputError,
     ProviderQuotaError,
     ProviderRateLimitError,
 )
-from ..values import is_finite, text_or_none, vector_or_none
-from .openai_answers import OpenAIStreamParser, first_choice, joined_parts, parse_usage, unified_finish_reason
+from ..values import count_or_none, text_or_none
+from .openai_answers import (
+    OpenAIStreamParser,
+    first_choice,
+    joined_parts,
+    read_native,
+    read_reasoning,
+    read_tool_calls,
+    unified_finish_reason,
+)
+from .openai_embeddings import read_embeddings
+from .openai_usage import parse_usage
+
+if TYPE_CHECKING:
+    from ..capabilities import Capabilities, Model, ModelPage
+    from ..messages import Message
 
 OPTIONS: Mapping[str, check.Check] = {
     "system": check.text,
@@ -34,7 +46,12 @@ OPTIONS: Mapping[str, check.Check] = {
     "presence_penalty": check.signed_number,
     "stop": check.texts,
     "seed": check.integer,
+    "reasoning": check.reasoning,
     "reasoning_effort": check.text,
+    "tools": check.tools,
+    "tool_choice": check.tool_choice,
+    "parallel_tool_calls": check.flag,
+    "output": check.anything,
     "user": check.text,
 }
 
@@ -59,6 +76,9 @@ ERROR_CODES: Mapping[str, type[ProviderAPIError]] = {
 TRANSIENT_CODES = frozenset({"server_error", "server_is_overloaded", "service_unavailable_error", "overloaded_error"})
 """What passes by itself, also inside an answer whose status says nothing."""
 
+USUAL_REASONS = ("stop", "length")
+USUAL_FIELDS = frozenset({"role", "content", "refusal", "annotations"})
+
 EMBEDDING_OPTIONS: Mapping[str, check.Check] = {"user": check.text}
 
 
@@ -66,7 +86,8 @@ EMBEDDING_OPTIONS: Mapping[str, check.Check] = {"user": check.text}
 class OpenAIDialect:
     """The OpenAI wire format.
 
-    A service that speaks it with additions is a subclass: `make_error` and `error_in_choice` are made to be overridden.
+    A service that speaks it with additions is a subclass: `effort_for`, `make_error` and `error_in_choice` are made to
+    be overridden.
 
     Attributes:
         max_tokens_field: The wire's name for `max_tokens`: OpenAI's own current models take only
@@ -74,32 +95,144 @@ class OpenAIDialect:
         extra_options: Options that a service takes beyond `OPTIONS`; they are sent under their own name.
         embedding_options: The same for embeddings, all of them.
         embedding_limits: OpenAI's own: 2,048 texts and 300,000 tokens a request.
+        name: Whose the native data are that the messages of this service carry.
+        carried: The fields of an assistant's message that the service wants back with the next turn.
+        file_urls: Whether files may be given by their address.
     """
 
     max_tokens_field: str = "max_tokens"
     extra_options: Mapping[str, check.Check] = attrs.field(factory=dict)
     embedding_options: Mapping[str, check.Check] = EMBEDDING_OPTIONS
     embedding_limits: EmbeddingLimits = EmbeddingLimits(inputs=2048, size=300_000)
+    name: str = "openai.chat"
+    carried: tuple[str, ...] = ("reasoning_content", "reasoning_details")
+    file_urls: bool = False
 
-    def complete(self, prompt: str, *, model: str, stream: bool, options: Mapping[str, Any]) -> Request:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the format can say; a server may know less of it."""
+        from ..capabilities import Capabilities
+
+        return Capabilities(
+            conversations=True,
+            system=True,
+            images=True,
+            audio=True,
+            files=True,
+            tools=True,
+            structured_output=True,
+            reasoning=True,
+            embeddings=True,
+            models=True,
+            options=frozenset({*OPTIONS, *self.extra_options}),
+        )
+
+    def complete(
+        self, prompt: str | Sequence[Message], *, model: str, stream: bool, options: Mapping[str, Any]
+    ) -> Request:
         """Return the request to `/chat/completions`."""
-        body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+        if isinstance(prompt, str):
+            messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
+        else:
+            # Imported here: who asks with texts alone needs nothing of it.
+            from .openai_messages import write_messages
+
+            messages = write_messages(prompt, native=self.name, file_urls=self.file_urls)
+        body: dict[str, Any] = {"model": model, "messages": messages}
         if options:
-            options = check.check_options(options, {**OPTIONS, **self.extra_options})
-            for name, value in options.items():
-                if name == "system":
-                    body["messages"].insert(0, {"role": "system", "content": value})
-                elif name == "max_tokens":
-                    body[self.max_tokens_field] = value
-                else:
-                    body[name] = value
+            self._write_options(body, model, check.check_options(options, {**OPTIONS, **self.extra_options}))
         if stream:
             body["stream"] = True
             body["stream_options"] = {"include_usage": True}
         return Request("/chat/completions", body, stream)
 
+    def _write_options(self, body: dict[str, Any], model: str, options: Mapping[str, Any]) -> None:
+        if "reasoning" in options and "reasoning_effort" in options:
+            raise ProviderInputError("reasoning and reasoning_effort say the same; give one of them")
+        for name, value in options.items():
+            if name == "system":
+                body["messages"].insert(0, {"role": "system", "content": value})
+            elif name == "max_tokens":
+                body[self.max_tokens_field] = value
+            elif name == "reasoning" and isinstance(value, str):
+                if (effort := self.effort_for(model, value)) is not None:
+                    body["reasoning_effort"] = effort
+            elif name in ("tools", "tool_choice", "output"):
+                field, written = self._write_structured(name, value)
+                body[field] = written
+            else:
+                body[name] = value
+
+    def _write_structured(self, name: str, value: Any) -> tuple[str, Any]:
+        from . import openai_messages as write
+
+        if name == "tools":
+            return name, [write.write_tool(tool) for tool in value]
+        if name == "tool_choice":
+            return name, write.write_tool_choice(value)
+        return "response_format", write.write_output(value)
+
+    def effort_for(self, model: str, asked: str) -> str | None:
+        """Return the effort to ask a model for, or None for nothing to be sent; by default what was asked for."""
+        return asked
+
+    def models(self, page: str | None) -> Request:
+        """Return the request for `/models`, which come as one page."""
+        return Request("/models", {}, method="GET")
+
+    def parse_models(self, payload: Any) -> ModelPage:
+        """Read the list of models."""
+        from ..capabilities import ModelPage
+
+        if isinstance(payload, dict) and (error := payload.get("error")):
+            raise self.error_in_answer(error)
+        rows = payload.get("data") if isinstance(payload, dict) else None
+        if not isinstance(rows, list):
+            raise response_error("without a list of models")
+        return ModelPage(
+            tuple(self.parse_model(row) for row in rows if isinstance(row, dict) and text_or_none(row.get("id")))
+        )
+
+    def parse_model(self, row: Mapping[str, Any]) -> Model:
+        """Read one model, which has an id."""
+        from ..capabilities import Model
+
+        return Model(
+            id=row["id"],
+            name=text_or_none(row.get("name")),
+            created=count_or_none(row.get("created")),
+            # What some compatible servers add: OpenRouter's kind, vLLM's.
+            context_length=count_or_none(row.get("context_length")) or count_or_none(row.get("max_model_len")),
+            raw=row,
+        )
+
     def parse_completion(self, payload: Any) -> Completion:
         """Read an answer; of several choices, the first."""
+        try:
+            # The usual answer, of which most calls are: one text and nothing else.
+            (choice,) = payload["choices"]
+            message = choice["message"]
+            text, reason = message["content"], choice["finish_reason"]
+            usual = text and type(text) is str and reason in USUAL_REASONS and message.keys() <= USUAL_FIELDS
+            if (
+                usual
+                and choice["index"] == 0
+                and not ("error" in payload or "error" in choice or "native_finish_reason" in choice)
+            ):
+                return Completion(
+                    text,
+                    usage=parse_usage(payload["usage"]),
+                    finish_reason=reason,
+                    model=payload["model"] if type(payload["model"]) is str else None,
+                    id=payload["id"] if type(payload["id"]) is str else None,
+                    refusal=text_or_none(message["refusal"]) if "refusal" in message else None,
+                    raw=payload,
+                )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            pass
+        return self._parse_unusual(payload)
+
+    def _parse_unusual(self, payload: Any) -> Completion:
         if not isinstance(payload, dict):
             raise response_error("with no JSON object")
         if error := payload.get("error"):
@@ -118,7 +251,7 @@ class OpenAIDialect:
             content = joined_parts(content)
             if content is None:
                 raise response_error("with a content that is no text")
-        tool_calls = message.get("tool_calls")
+        tool_calls = read_tool_calls(message)
         refusal = message.get("refusal")
         if content is None and not (finish_reason or tool_calls or refusal):
             raise response_error("without a text")
@@ -129,15 +262,16 @@ class OpenAIDialect:
             native_finish_reason=text_or_none(choice.get("native_finish_reason")) or text_or_none(finish_reason),
             model=text_or_none(payload.get("model")),
             id=text_or_none(payload.get("id")),
-            tool_calls=tuple(tool_calls) if isinstance(tool_calls, list) else (),
-            reasoning=text_or_none(message.get("reasoning_content")) or text_or_none(message.get("reasoning")),
+            tool_calls=tool_calls,
+            reasoning=read_reasoning(message),
             refusal=text_or_none(refusal),
+            native=read_native(self.name, self.carried, message),
             raw=payload,
         )
 
     def stream_parser(self) -> OpenAIStreamParser:
         """Return the reader of one stream."""
-        return OpenAIStreamParser(self)
+        return OpenAIStreamParser(self, native=self.name, carried=self.carried)
 
     def embed(self, texts: Sequence[str], *, model: str, dimensions: int | None, options: Mapping[str, Any]) -> Request:
         """Return the request to `/embeddings`."""
@@ -145,29 +279,14 @@ class OpenAIDialect:
         body: dict[str, Any] = {"model": model, "input": list(texts), "encoding_format": "base64"}
         if dimensions is not None:
             body["dimensions"] = dimensions
-        body.update(check.check_options(options, self.embedding_options))
+        body.update(check.check_options(options, self.embedding_options, shared=()))
         return Request("/embeddings", body)
 
     def parse_embeddings(self, payload: Any, request: Request) -> EmbeddingBatch:
         """Read an answer; its rows are put in the order of their `index`."""
-        count = len(request.body["input"])
-        if not isinstance(payload, dict):
-            raise response_error("with no JSON object")
-        if error := payload.get("error"):
+        if isinstance(payload, dict) and (error := payload.get("error")):
             raise self.error_in_answer(error)
-        rows = payload.get("data")
-        if not isinstance(rows, list) or len(rows) != count or not all(isinstance(row, dict) for row in rows):
-            raise response_error(f"without the {count} embeddings that were asked for")
-        vectors: list[Sequence[float]] = [()] * count
-        for place, row in enumerate(rows):
-            index = row.get("index", place)
-            if type(index) is not int or not 0 <= index < count or vectors[index]:
-                raise response_error("with embeddings that are numbered wrong")
-            # Each text is let go as soon as it is decoded: together they are larger than the vectors.
-            vectors[index] = parse_vector(row.pop("embedding", None))
-        if len({len(vector) for vector in vectors}) > 1:
-            raise response_error("with embeddings of several lengths")
-        return EmbeddingBatch(vectors, parse_usage(payload.get("usage")), text_or_none(payload.get("model")))
+        return read_embeddings(payload, len(request.body["input"]))
 
     def parse_error(self, status: int, payload: Any) -> ProviderAPIError:
         """Read an error body, of OpenAI's shape or any other."""
@@ -227,21 +346,3 @@ class OpenAIDialect:
             param=text_or_none(fields.get("param")),
             **details,
         )
-
-
-def parse_vector(embedding: Any) -> Sequence[float]:
-    """Read an embedding: base64 of little-endian float32, or a list of numbers."""
-    if not isinstance(embedding, str):
-        vector = vector_or_none(embedding)
-        if vector is None:
-            raise response_error("with an embedding that is no list of finite numbers")
-        return vector
-    try:
-        packed = array("f", binascii.a2b_base64(embedding, strict_mode=True))
-    except ValueError:
-        raise response_error("with an embedding that is no base64 of float32") from None
-    if sys.byteorder == "big":
-        packed.byteswap()
-    if not is_finite(packed):
-        raise response_error("with an embedding that is empty or not finite")
-    return packed

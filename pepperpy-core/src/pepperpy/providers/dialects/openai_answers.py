@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..dialect import response_error
-from ..domain import Completion, ProviderAPIError, Usage
-from ..values import count_or_none, loads, loads_each, number_or_none, text_or_none
+from ..domain import Completion, ProviderAPIError
+from ..values import loads, loads_each, text_or_none
+from .openai_usage import parse_usage
 
 if TYPE_CHECKING:
-    from ..messages import ToolCall
+    from ..messages import Native, ToolCall
+
+CALL_FIELDS = frozenset({"id", "type", "index", "function", "custom"})
 
 
 class ErrorReader(Protocol):
@@ -28,15 +32,19 @@ class ErrorReader(Protocol):
 class OpenAIStreamParser:
     """Reads the chunks of one Chat Completions stream."""
 
-    def __init__(self, errors: ErrorReader) -> None:
+    def __init__(self, errors: ErrorReader, *, native: str, carried: Sequence[str]) -> None:
         self.done = False
         self.error: ProviderAPIError | None = None
         self.asides: list[tuple[int, str | ToolCall]] = []
         self._errors = errors
+        self._native = native
+        self._carried = carried
+        self._pieces: list[str] = []
         self._texts: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
-        self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._calls: list[dict[str, Any]] = []
+        self._details: list[dict[str, Any]] = []
         self._finish_reason: Any = None
         self._native_finish_reason: Any = None
         self._usage: Any = None
@@ -58,7 +66,7 @@ class OpenAIStreamParser:
         *chunks, last = events or [b""]
         if last.strip() != b"[DONE]":
             chunks = list(events)
-        pieces: list[str] = []
+        pieces = self._pieces = []
         try:
             self._feed(loads_each(chunks), pieces)
         except ValueError:
@@ -109,7 +117,7 @@ class OpenAIStreamParser:
             self.error = response_error("with a stream that holds no answer", retryable=True)
 
     def _holds_an_answer(self) -> bool:
-        return bool(self._texts or self._finish_reason or self._tool_calls or self._reasoning or self._refusal)
+        return bool(self._texts or self._finish_reason or self._calls or self._reasoning or self._refusal)
 
     def _read(self, chunk: dict[str, Any]) -> str | None:
         choice = first_choice(chunk.get("choices"))
@@ -140,15 +148,17 @@ class OpenAIStreamParser:
         return piece
 
     def _read_rest(self, delta: dict[str, Any]) -> None:
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        if isinstance(reasoning, str):
+        if reasoning := read_reasoning(delta):
             self._reasoning.append(reasoning)
+            self.asides.append((len(self._texts) + len(self._pieces), reasoning))
         if isinstance(refusal := delta.get("refusal"), str):
             self._refusal.append(refusal)
-        fragments = delta.get("tool_calls")
-        for fragment in fragments if isinstance(fragments, list) else ():
-            if isinstance(fragment, dict):
-                merge_tool_call(self._tool_calls, fragment)
+        for fragment in dicts(delta.get("tool_calls")):
+            merge_tool_call(self._calls, fragment)
+        if isinstance(call := delta.get("function_call"), dict):
+            merge_tool_call(self._calls, {"index": 0, "function": call})
+        for fragment in dicts(delta.get("reasoning_details")):
+            merge_detail(self._details, fragment)
 
     def _note(self, chunk: dict[str, Any]) -> None:
         self._usage = chunk.get("usage") or self._usage
@@ -157,6 +167,12 @@ class OpenAIStreamParser:
 
     def completion(self) -> Completion:
         """Return what has come so far."""
+        reasoning = "".join(self._reasoning) or None
+        calls: tuple[ToolCall, ...] = ()
+        native = None
+        if self._calls or self._details:
+            message = {"tool_calls": self._calls, "reasoning_content": reasoning, "reasoning_details": self._details}
+            calls, native = read_tool_calls(message), read_native(self._native, self._carried, message)
         return Completion(
             "".join(self._texts),
             usage=parse_usage(self._usage),
@@ -164,9 +180,10 @@ class OpenAIStreamParser:
             native_finish_reason=text_or_none(self._native_finish_reason) or text_or_none(self._finish_reason),
             model=text_or_none(self._model),
             id=text_or_none(self._id),
-            tool_calls=tuple(self._tool_calls.values()),
-            reasoning="".join(self._reasoning) or None,
+            tool_calls=calls,
+            reasoning=reasoning,
             refusal="".join(self._refusal) or None,
+            native=native,
         )
 
 
@@ -187,19 +204,114 @@ def joined_parts(content: Any) -> str | None:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def merge_tool_call(calls: dict[int, dict[str, Any]], fragment: dict[str, Any]) -> None:
-    """Put a fragment of a tool call to those with its `index`."""
-    index = fragment.get("index")
-    call = calls.setdefault(
-        index if isinstance(index, int) else len(calls), {"type": "function", "function": {"name": "", "arguments": ""}}
+def dicts(values: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list, of whatever else is there none."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def read_reasoning(message: Mapping[str, Any]) -> str | None:
+    """Return the text of the reasoning, under one of the names that servers have for it."""
+    text = text_or_none(message.get("reasoning_content")) or text_or_none(message.get("reasoning"))
+    if text is None and "reasoning_details" in message:
+        pieces = (entry.get("text") or entry.get("summary") for entry in dicts(message["reasoning_details"]))
+        text = "".join(piece for piece in pieces if isinstance(piece, str)) or None
+    return text
+
+
+def read_tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    """Return the calls of a message, functions and custom tools, and the single one of older servers."""
+    calls = dicts(message.get("tool_calls"))
+    if not calls and isinstance(single := message.get("function_call"), dict):
+        calls = [{"function": single}]
+    if not calls:
+        return ()
+    from ..messages import ToolCall
+
+    return tuple(ToolCall(*read_tool_call(call, place)) for place, call in enumerate(calls))
+
+
+def read_tool_call(call: Mapping[str, Any], place: int) -> tuple[str, str, str]:
+    """Return the id, the name and the arguments of a call; an id that is missing is made up."""
+    custom = call.get("custom")
+    said = custom if isinstance(custom, dict) else call.get("function")
+    function: Mapping[str, Any] = said if isinstance(said, dict) else {}
+    arguments = function.get("input") if isinstance(custom, dict) else function.get("arguments")
+    if isinstance(arguments, (dict, list)):
+        # Some compatible servers send them decoded.
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    return (
+        text_or_none(call.get("id")) or f"call_{place}",
+        text_or_none(function.get("name")) or "",
+        arguments if isinstance(arguments, str) else "",
     )
-    if isinstance(fragment.get("id"), str) and fragment["id"]:
-        call["id"] = fragment["id"]
-    function = fragment.get("function")
-    if isinstance(function, dict):
-        for name in ("name", "arguments"):
-            if isinstance(function.get(name), str):
-                call["function"][name] += function[name]
+
+
+def read_native(dialect: str, carried: Sequence[str], message: Mapping[str, Any]) -> Native | None:
+    """Return what the service wants back with the next turn, beyond text and calls, or None.
+
+    Args:
+        dialect: Whose it is.
+        carried: The fields that it wants back.
+        message: The assistant's message.
+    """
+    calls = message.get("tool_calls")
+    data = {name: message[name] for name in carried if message.get(name)}
+    if not calls:
+        # Reasoning as text is wanted back between a call and its result alone; elsewhere some servers refuse it.
+        data.pop("reasoning_content", None)
+    elif any(not call.keys() <= CALL_FIELDS for call in dicts(calls)):
+        # Such as the signature that Google's compatible endpoint puts beside the function.
+        data["tool_calls"] = [{name: call[name] for name in call if name != "index"} for call in dicts(calls)]
+    if not data:
+        return None
+    from ..messages import Native
+
+    return Native(dialect, data)
+
+
+def merge_tool_call(calls: list[dict[str, Any]], fragment: dict[str, Any]) -> None:
+    """Put a fragment of a tool call to the call that it belongs to, or begin a new one with it.
+
+    By its `index`; some servers leave that out, or give each call the index 0: then by its `id`.
+    """
+    index, call_id = fragment.get("index"), text_or_none(fragment.get("id"))
+    call = next((call for call in reversed(calls) if call.get("index") == index), None)
+    if call is None or (call_id is not None and call.get("id") not in (None, call_id)):
+        call = {"index": index}
+        calls.append(call)
+    for name, value in fragment.items():
+        if name in ("function", "custom") and isinstance(value, dict):
+            merge_texts(call.setdefault(name, {}), value, ("name", "arguments", "input"))
+        elif value is not None and (name != "id" or call_id is not None):
+            call[name] = value
+
+
+def merge_detail(details: list[dict[str, Any]], fragment: dict[str, Any]) -> None:
+    """Put a fragment of reasoning to the entry that it goes on with, or begin a new one with it."""
+    if details and goes_on_with(details[-1], fragment):
+        merge_texts(details[-1], fragment, ("text", "summary", "data"))
+    else:
+        details.append(dict(fragment))
+
+
+def goes_on_with(entry: Mapping[str, Any], fragment: Mapping[str, Any]) -> bool:
+    """Tell whether a fragment belongs to an entry: of one type and index, and nothing says that it is another one."""
+    if any(entry.get(name) != fragment.get(name) for name in ("type", "index")):
+        return False
+    if entry.get("id") and fragment.get("id") and entry["id"] != fragment["id"]:
+        return False
+    # A signature ends a text. What is encrypted comes whole where nothing numbers it.
+    ended = entry.get("signature") and fragment.get("text")
+    return not ended and (fragment.get("index") is not None or not fragment.get("data"))
+
+
+def merge_texts(whole: dict[str, Any], fragment: Mapping[str, Any], grown: Sequence[str]) -> None:
+    """Take over the fields of a fragment: those that come piece by piece are joined, the others replaced."""
+    for name, value in fragment.items():
+        if name in grown and isinstance(value, str) and isinstance(whole.get(name), str):
+            whole[name] += value
+        elif value is not None or name not in whole:
+            whole[name] = value
 
 
 def unified_finish_reason(reason: Any) -> str | None:
@@ -207,20 +319,3 @@ def unified_finish_reason(reason: Any) -> str | None:
     if not isinstance(reason, str):
         return None
     return "tool_calls" if reason == "function_call" else reason
-
-
-def parse_usage(usage: Any) -> Usage:
-    """Read a usage object; what is missing or broken is None."""
-    if not isinstance(usage, dict):
-        return Completion.NO_USAGE
-    prompt_details, completion_details = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    return Usage(
-        input_tokens=count_or_none(usage.get("prompt_tokens")),
-        output_tokens=count_or_none(usage.get("completion_tokens")),
-        total_tokens=count_or_none(usage.get("total_tokens")),
-        cached_tokens=count_or_none(prompt_details.get("cached_tokens")) if isinstance(prompt_details, dict) else None,
-        reasoning_tokens=(
-            count_or_none(completion_details.get("reasoning_tokens")) if isinstance(completion_details, dict) else None
-        ),
-        cost=number_or_none(usage.get("cost")),
-    )
