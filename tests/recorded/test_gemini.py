@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 from typing import Any
 
@@ -19,9 +21,14 @@ from pepperpy.providers import (
     Usage,
     create_provider,
 )
+from pepperpy.providers.events import FinishEvent, ReasoningEvent, TextEvent, ToolCallEvent
+from pepperpy.providers.messages import Message
 from pepperpy.providers.testing import FakeService
+from pepperpy_gemini.dialect import GeminiDialect
 
 from .recordings import Recording, recordings
+
+DIALECT = GeminiDialect()
 
 PLAIN = ("chat", "structured", "tools")
 STREAMED = ("chat_stream", "structured_stream", "tools_stream")
@@ -63,7 +70,7 @@ def assert_usage(usage: Usage, expected: dict[str, Any] | None) -> None:
 
 def assert_completion(completion: Completion, expected: dict[str, Any]) -> None:
     reason = expected["finish_reason"]
-    calls = [(call.get("name"), call.get("args", {})) for call in completion.tool_calls]
+    calls = [(call.name, call.arguments) for call in completion.tool_calls]
 
     assert completion == (expected["text"] or "")
     assert completion.native_finish_reason == (None if reason is None else str(reason))
@@ -71,6 +78,9 @@ def assert_completion(completion: Completion, expected: dict[str, Any]) -> None:
     assert completion.id == expected["response_id"]
     assert completion.reasoning == expected.get("reasoning")
     assert calls == [(call["name"], call["arguments"]) for call in expected["tool_calls"]]
+    assert [call.id for call in completion.tool_calls] == [
+        call["id"] or f"call_{place}" for place, call in enumerate(expected["tool_calls"])
+    ]
     assert (completion.finish_reason == "tool_calls") == bool(calls)
     assert_usage(completion.usage, expected["usage"])
 
@@ -104,6 +114,83 @@ async def test_chat_stream(recording: Recording, size: int | None) -> None:
     assert (broken is not None) == breaks_off
     if broken is not None:
         assert (broken.code, broken.partial_text) == ("CANCELLED", recording.expect["text"])
+
+
+@CUTS
+@pytest.mark.parametrize("recording", recordings("gemini", *STREAMED))
+async def test_events(recording: Recording, size: int | None) -> None:
+    """The events of a stream hold all of its text, its reasoning and its calls, each once, and end with the whole."""
+    texts, thoughts, calls, ends = [], [], [], []
+    async with FakeService(recording.reply(size)) as service, await provider_for(service) as provider:
+        stream = await provider.complete("x", stream=True)
+        try:
+            async for event in stream.events():
+                match event:
+                    case TextEvent():
+                        texts.append(event.text)
+                    case ReasoningEvent():
+                        thoughts.append(event.text)
+                    case ToolCallEvent():
+                        calls.append(event.call)
+                    case FinishEvent():
+                        ends.append(event.completion)
+        except ProviderStreamError:
+            ends.append(stream.completion)
+
+    assert "".join(texts) == (recording.expect["text"] or "")
+    assert "".join(thoughts) == (recording.expect.get("reasoning") or "")
+    assert tuple(calls) == ends[0].tool_calls
+    assert_completion(ends[0], recording.expect)
+
+
+def read_whole(recording: Recording) -> Completion:
+    """Return what a recorded answer says, without a socket between."""
+    try:
+        return DIALECT.parse_completion(json.loads(recording.body))
+    except ValueError:
+        parser = DIALECT.stream_parser()
+        parser.feed([line.removeprefix(b"data:").strip() for line in recording.body.splitlines() if b"data:" in line])
+        return parser.completion()
+
+
+def calls_in(parts: list[Any]) -> list[Any]:
+    """Return the calls among some parts, each with its signature."""
+    return [(part["functionCall"], part.get("thoughtSignature")) for part in parts if "functionCall" in part]
+
+
+def round_trips() -> list[Any]:
+    """Return, as pytest parameters, each answer with the model's turn that it became in a later request, and that."""
+    found = [parameters.values[0] for parameters in recordings("gemini", "tools", "tools_stream")]
+    answers = [(recording.name, read_whole(recording)) for recording in found if recording is not None]
+    pairs = []
+    for later in filter(None, found):
+        contents = (later.request["body"] or {}).get("contents", [])
+        for turn, after in itertools.pairwise(contents):
+            for name, completion in answers:
+                asked = calls_in(completion.native.data) if completion.native else []
+                if asked and asked == calls_in(turn["parts"]):
+                    pairs.append(pytest.param(completion, turn, after, later, id=f"{name[-30:]}-{later.name[-30:]}"))
+    skip = pytest.mark.skip(reason="no recordings of gemini: set PEPPERPY_RECORDINGS")
+    return pairs or [pytest.param(None, None, None, None, marks=skip, id="none")]
+
+
+@pytest.mark.parametrize(("completion", "turn", "after", "later"), round_trips())
+def test_round_trips(completion: Completion, turn: dict[str, Any], after: dict[str, Any], later: Recording) -> None:
+    """An answer that went on in another recording, with the results of its calls, goes on in the very same turns."""
+    # One client put pictures beside the results.
+    answered = [part for part in after["parts"] if "functionResponse" in part]
+    results = [json.dumps(part["functionResponse"]["response"]) for part in answered]
+    model = later.request["url"].partition("/models/")[2].partition(":")[0]
+    conversation = [Message.user("x"), completion.message, *map(Message.tool, completion.tool_calls, results)]
+    contents = DIALECT.complete(conversation, model=model, stream=False, options={}).body["contents"]
+
+    assert contents[1] == {"role": "model", "parts": [without_no_thought(part) for part in turn["parts"]]}
+    assert contents[2] == {"role": "user", "parts": [without_no_thought(part) for part in answered]}
+
+
+def without_no_thought(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part without the `"thought": false` that some clients put on each."""
+    return {name: value for name, value in part.items() if (name, value) != ("thought", False)}
 
 
 @pytest.mark.parametrize("recording", recordings("gemini", "embeddings"))

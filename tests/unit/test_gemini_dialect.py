@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -25,6 +28,7 @@ from pepperpy.providers import (
     Usage,
 )
 from pepperpy.providers.dialect import Request
+from pepperpy.providers.messages import Message, ToolCall
 from pepperpy_gemini.dialect import TASKS, GeminiDialect, locate, unit_length
 
 from .spoiling import json_values, spoiled_values
@@ -38,7 +42,7 @@ ANSWER: dict[str, Any] = {
                 "parts": [
                     {"text": "hm", "thought": True},
                     {"text": "Paris"},
-                    {"functionCall": {"name": "look_up", "args": {}}},
+                    {"functionCall": {"name": "look_up", "args": {}}, "thoughtSignature": "sig"},
                 ],
                 "role": "model",
             },
@@ -99,6 +103,13 @@ def check_completion(completion: Any) -> None:
     assert completion.model is None or isinstance(completion.model, str)
     for count in (completion.usage.input_tokens, completion.usage.output_tokens, completion.usage.total_tokens):
         assert count is None or count >= 0
+    assert len({call.id for call in completion.tool_calls}) == len(completion.tool_calls)
+    for call in completion.tool_calls:
+        assert call.name
+        assert call.problem is None or not isinstance(json.loads(call.raw_arguments), dict)
+    again = [Message.user("x"), completion.message, *(Message.tool(call, "ok") for call in completion.tool_calls)]
+    json.dumps(DIALECT.complete(again, model="gemini-3.8-flash", stream=False, options={}).body)
+    assert pickle.loads(pickle.dumps(completion)).native == completion.native
 
 
 @given(spoiled(ANSWER, BLOCKED, ERROR, [ANSWER, ANSWER], [ERROR], VECTORS))
@@ -211,7 +222,7 @@ def test_thinking_is_kept_apart() -> None:
         input_tokens=3, output_tokens=12, total_tokens=15, cached_tokens=1, reasoning_tokens=7
     )
     assert (completion.model, completion.id) == ("gemini-3.8-flash", "r")
-    assert completion.tool_calls == ({"name": "look_up", "args": {}},)
+    assert completion.tool_calls == (ToolCall("call_0", "look_up", "{}"),)
     assert completion.raw is ANSWER
 
 
@@ -274,7 +285,84 @@ def test_a_tool_call_ends_with_stop(native: str, unified: str) -> None:
     parser.feed([json.dumps(call).encode(), json.dumps({"candidates": [{"finishReason": native}]}).encode()])
 
     assert parser.completion().finish_reason == unified
-    assert parser.completion().tool_calls == ({"name": "f"},)
+    assert parser.completion().tool_calls == (ToolCall("call_0", "f"),)
+
+
+@pytest.mark.parametrize(
+    ("calls", "ids"),
+    [
+        ([{}, {}], ["call_0", "call_1"]),
+        ([{"id": "a"}, {}, {"id": "b"}], ["a", "call_1", "b"]),
+        ([{"id": ""}, {"id": None}, {"id": 3}], ["call_0", "call_1", "call_2"]),
+        ([{"id": "a"}, {"id": "a"}], ["a", "call_1"]),
+        ([{"id": "call_1"}, {}], ["call_1", "call_2"]),
+        ([{}, {"id": "call_0"}], ["call_0", "call_1"]),
+    ],
+)
+def test_every_call_has_an_id_of_its_own(calls: list[dict[str, Any]], ids: list[str]) -> None:
+    """The service's id where it gave one, else one that is made up and no other call's."""
+    parts = [{"functionCall": {"name": "f", **call}} for call in calls]
+    completion = DIALECT.parse_completion({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]})
+
+    assert [call.id for call in completion.tool_calls] == ids
+
+
+@pytest.mark.parametrize(
+    ("arguments", "raw"),
+    [
+        (None, "{}"),
+        ({}, "{}"),
+        ({"city": "Zürich"}, '{"city": "Zürich"}'),
+        ({"city": "\ud800"}, '{"city": "\\ud800"}'),
+        (["x"], '["x"]'),
+    ],
+)
+def test_arguments_are_handed_on_as_json(arguments: Any, raw: str) -> None:
+    """Arguments, which Gemini sends as an object, read as those of any other service."""
+    part = {"functionCall": {"name": "f", "args": arguments}}
+    (call,) = DIALECT.parse_completion({"candidates": [{"content": {"parts": [part]}}]}).tool_calls
+
+    assert call.raw_arguments == raw
+    assert (call.problem is None) == (not isinstance(arguments, list))
+
+
+def test_arguments_nested_too_deep_are_refused() -> None:
+    """Arguments that no JSON can be made of are an error of the answer, not a RecursionError."""
+    arguments: Any = {}
+    for _ in range(100_000):
+        arguments = {"a": arguments}
+    part = {"functionCall": {"name": "f", "args": arguments}}
+
+    with pytest.raises(ProviderResponseError, match="nested too deep"):
+        DIALECT.parse_completion({"candidates": [{"content": {"parts": [part]}}]})
+
+
+@pytest.mark.parametrize("call", ["f", [], 3, {}, {"name": ""}, {"name": 3}, {"args": {}}])
+def test_a_call_of_nothing_is_refused(call: Any) -> None:
+    """A call that names no tool cannot be answered, so the answer is none."""
+    with pytest.raises(ProviderResponseError, match="names no tool"):
+        DIALECT.parse_completion({"candidates": [{"content": {"parts": [{"functionCall": call}]}}]})
+
+
+def test_what_is_no_text_has_its_place_among_the_pieces() -> None:
+    """Thoughts and calls come with the number of pieces before them, whichever the chunk."""
+    parser = DIALECT.stream_parser()
+    for parts in (
+        [{"text": "hm", "thought": True}, {"text": "a"}],
+        [{"text": "b"}],
+        [
+            {"text": "c"},
+            {"functionCall": {"name": "f"}},
+            {"text": "oh", "thought": True},
+            {"text": "", "thought": True},
+        ],
+        [{"text": "d"}],
+    ):
+        parser.feed([json.dumps({"candidates": [{"content": {"parts": parts}}]}).encode()])
+
+    assert parser.completion() == "abcd"
+    assert parser.asides == [(0, "hm"), (3, ToolCall("call_0", "f")), (3, "oh")]
+    assert parser.completion().reasoning == "hmoh"
 
 
 def test_a_finish_reason_does_not_end_a_stream() -> None:
@@ -360,6 +448,7 @@ def test_what_is_behind_the_terminator_of_a_gateway_is_ignored() -> None:
         {"candidates": [{"content": {"parts": "Paris"}, "finishReason": "STOP"}]},
         {"candidates": [{"content": {"parts": ["Paris"]}, "finishReason": "STOP"}]},
         {"candidates": [{"content": {"parts": [{"text": 5}]}, "finishReason": "STOP"}]},
+        {"candidates": [{"content": {"parts": [{"functionCall": "f"}]}, "finishReason": "STOP"}]},
         {"candidates": [{"index": 1, "content": {"parts": [{"text": "Paris"}]}}]},
     ],
 )
@@ -569,6 +658,81 @@ def test_gemma_gets_the_system_text_in_the_prompt() -> None:
     request = DIALECT.complete("hi", model="gemma-4-31b-it", stream=False, options={"system": "be brief"})
 
     assert request.body == {"contents": [{"role": "user", "parts": [{"text": "be brief\n\nhi"}]}]}
+
+
+def test_a_plain_call_loads_nothing_for_conversations() -> None:
+    """A text in and a text out need no module that tools, settings or conversations need."""
+    script = (
+        "import sys\n"
+        "from pepperpy_gemini.dialect import GeminiDialect\n"
+        "dialect = GeminiDialect()\n"
+        "dialect.complete('hi', model='gemini-3.8-flash', stream=False, options={})\n"
+        f"dialect.parse_completion({answer_of('hm', thought=True)!r})\n"
+        "print(*(name for name in sys.modules if name.startswith('pepperpy')))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+
+    assert {name for name in loaded if name.startswith("pepperpy_gemini.")} == {
+        *("pepperpy_gemini.answers", "pepperpy_gemini.dialect", "pepperpy_gemini.errors", "pepperpy_gemini.provider")
+    }
+    assert "pepperpy.providers.messages" not in loaded
+
+
+def answer_of(text: str, **part: Any) -> dict[str, Any]:
+    return {"candidates": [{"content": {"parts": [{"text": text, **part}]}, "finishReason": "STOP"}]}
+
+
+def test_the_usual_chunk_makes_few_calls() -> None:
+    """A chunk that is one piece of text makes next to no function calls, so that streams stay fast."""
+    chunk = {
+        "candidates": [{"content": {"parts": [{"text": "a"}]}, "index": 0}],
+        "usageMetadata": {"totalTokenCount": 1},
+    }
+    events = [json.dumps(chunk).encode()] * 1000
+    parser = DIALECT.stream_parser()
+    count = 0
+
+    def profile(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    # What the garbage collector calls in passing is not ours.
+    gc.disable()
+    sys.setprofile(profile)
+    try:
+        parser.feed(events)
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+
+    assert parser.completion() == "a" * 1000
+    assert count < 3 * len(events)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_looks_like_the_usual_chunk_and_is_not(together: bool) -> None:
+    """Behind the first chunk too, another candidate is passed over, the last usage counts, and an error is one."""
+
+    def chunk(text: str, index: int = 0, **more: Any) -> bytes:
+        return json.dumps({"candidates": [{"content": {"parts": [{"text": text}]}, "index": index}], **more}).encode()
+
+    events = [
+        chunk("a", usageMetadata={"promptTokenCount": 1}),
+        chunk("x", index=1),
+        chunk("b", usageMetadata={"promptTokenCount": 2}),
+        chunk("c", usageMetadata=None),
+        chunk("y", error={"code": 503, "message": "no more"}),
+    ]
+    parser = DIALECT.stream_parser()
+    pieces = [
+        piece for each in ([events] if together else [[event] for event in events]) for piece in parser.feed(each)
+    ]
+
+    assert pieces == ["a", "b", "c"]
+    assert parser.completion().usage.input_tokens == 2
+    assert parser.error is not None
+    assert "no more" in str(parser.error)
 
 
 @pytest.mark.parametrize("task", TASKS)

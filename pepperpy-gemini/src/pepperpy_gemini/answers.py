@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pepperpy.providers import Completion, ProviderAPIError, Usage
 from pepperpy.providers.dialect import response_error
-from pepperpy.providers.values import count_or_none, loads, text_or_none
+from pepperpy.providers.values import loads, loads_each, text_or_none
 
 from .errors import error_in_answer, prompt_blocked
 
@@ -49,6 +49,16 @@ _NUMBERED = {
     "10": "MALFORMED_FUNCTION_CALL",
     "11": "IMAGE_SAFETY",
 }
+# The fields of a part that says something and has nothing that would have to go back.
+SPOKEN = frozenset({"text", "thought"})
+
+_COUNTS = (
+    "promptTokenCount",
+    "totalTokenCount",
+    "cachedContentTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+)
 _UNSPECIFIED = ("", "0", "FINISH_REASON_UNSPECIFIED")
 
 
@@ -60,10 +70,12 @@ class GeminiStreamParser:
         self.error: ProviderAPIError | None = None
         self.asides: list[tuple[int, str | ToolCall]] = []
         self._texts: list[str] = []
-        self._reasoning: list[str] = []
-        self._tool_calls: list[dict[str, Any]] = []
+        # The parts that are more than a piece of text, each with the number of texts before it.
+        self._marked: list[tuple[int, dict[str, Any]]] = []
+        self._tool_calls: list[ToolCall] = []
         self._has_candidate = False
         self._has_parts = False
+        self._has_more = False
         self._finish_reason: str | None = None
         self._feedback: dict[str, Any] | None = None
         self._usage: Any = None
@@ -83,30 +95,62 @@ class GeminiStreamParser:
     def feed(self, events: Sequence[bytes]) -> list[str]:
         """Read some chunks and return their pieces of text."""
         read_before = len(self._texts)
+        try:
+            chunks = loads_each(events)
+        except ValueError:
+            self._feed_one_by_one(events)
+        else:
+            self._feed(chunks)
+        return self._texts[read_before:]
+
+    def _feed_one_by_one(self, events: Sequence[bytes]) -> None:
         for data in events:
             # Google's own streams have no terminator; gateways that translate put OpenAI's there.
             if data == b"[DONE]":
                 self.done = True
-                break
-            if data and not data.isspace():
-                self._read_event(data)
+                return
+            if not data or data.isspace():
+                continue
+            try:
+                value = loads(data)
+            except ValueError:
+                self.error = response_error("with an event that is no JSON")
+                return
+            self._feed([value])
             if self.error is not None:
-                break
-        return self._texts[read_before:]
+                return
 
-    def _read_event(self, data: bytes) -> None:
-        try:
-            value = loads(data)
-        except ValueError:
-            self.error = response_error("with an event that is no JSON")
-            return
-        try:
-            for chunk in value if isinstance(value, list) else [value]:
-                if isinstance(chunk, dict):
-                    self.read(chunk)
-        except ProviderAPIError as error:
-            # Without its traceback, which would hold this parser in a cycle.
-            self.error = error.with_traceback(None)
+    def _feed(self, chunks: Sequence[Any]) -> None:
+        for chunk in chunks:
+            try:
+                # The usual chunk, of which a stream has hundreds: one piece of text and nothing that is new.
+                (candidate,) = chunk["candidates"]
+                (part,) = candidate["content"]["parts"]
+                text = part["text"]
+                usual = (
+                    type(text) is str
+                    and len(part) == 1
+                    and self._has_candidate
+                    and "finishReason" not in candidate
+                    and ("index" not in candidate or candidate["index"] == 0)
+                    and not ("error" in chunk or "promptFeedback" in chunk)
+                )
+            except (KeyError, TypeError, ValueError):
+                usual = False
+            if usual:
+                if text:
+                    self._texts.append(text)
+                if "usageMetadata" in chunk:
+                    self._usage = chunk["usageMetadata"] or self._usage
+                continue
+            try:
+                for value in chunk if isinstance(chunk, list) else [chunk]:
+                    if isinstance(value, dict):
+                        self.read(value)
+            except ProviderAPIError as error:
+                # Without its traceback, which would hold this parser in a cycle.
+                self.error = error.with_traceback(None)
+                return
 
     def read(self, chunk: Mapping[str, Any]) -> None:
         """Take in a decoded chunk.
@@ -125,35 +169,47 @@ class GeminiStreamParser:
             return
         self._has_candidate = True
         self._finish_reason = finish_word(candidate.get("finishReason")) or self._finish_reason
-        pieces = [self._read_part(part) for part in parts_of(candidate)]
-        if piece := "".join(pieces):
-            self._texts.append(piece)
+        for part in parts_of(candidate):
+            self._read_part(part)
 
-    def _read_part(self, part: Any) -> str:
+    def _read_part(self, part: Any) -> None:
         if not isinstance(part, dict):
             raise response_error("with a part that is no object")
         self._has_parts = True
-        if isinstance(call := part.get("functionCall"), dict):
-            self._tool_calls.append(call)
         text = part.get("text")
-        if text is None:
-            return ""
-        if not isinstance(text, str):
+        if text is not None and not isinstance(text, str):
             raise response_error("with a text that is none")
-        if part.get("thought"):
-            self._reasoning.append(text)
-            return ""
-        return text
+        if text is None or len(part) > 1:
+            self._marked.append((len(self._texts), part))
+            self._has_more = self._has_more or not part.keys() <= SPOKEN
+            if (call := part.get("functionCall")) is not None:
+                from .calls import read_call
+
+                self._tool_calls.append(read_call(call, self._tool_calls))
+                self.asides.append((len(self._texts), self._tool_calls[-1]))
+        if text and "thought" in part and part["thought"]:
+            self.asides.append((len(self._texts), text))
+        elif text:
+            self._texts.append(text)
 
     def _note(self, chunk: Mapping[str, Any]) -> None:
-        self._usage = chunk.get("usageMetadata") or self._usage
-        self._model = text_or_none(chunk.get("modelVersion")) or self._model
-        self._id = text_or_none(chunk.get("responseId")) or self._id
-        if isinstance(feedback := chunk.get("promptFeedback"), dict) and feedback:
-            self._feedback = feedback
+        if "usageMetadata" in chunk:
+            self._usage = chunk["usageMetadata"] or self._usage
+        if "modelVersion" in chunk:
+            self._model = text_or_none(chunk["modelVersion"]) or self._model
+        if "responseId" in chunk:
+            self._id = text_or_none(chunk["responseId"]) or self._id
+        if "promptFeedback" in chunk and isinstance(chunk["promptFeedback"], dict):
+            self._feedback = chunk["promptFeedback"] or self._feedback
 
     def completion(self) -> Completion:
         """Return what has come so far."""
+        native = None
+        if self._has_more:
+            from .calls import native_of
+
+            native = native_of(self._texts, self._marked)
+        reasoning = "".join([aside for _, aside in self.asides if isinstance(aside, str)]) if self.asides else ""
         return Completion(
             "".join(self._texts),
             usage=parse_usage(self._usage),
@@ -162,7 +218,8 @@ class GeminiStreamParser:
             model=self._model,
             id=self._id,
             tool_calls=tuple(self._tool_calls),
-            reasoning="".join(self._reasoning) or None,
+            reasoning=reasoning or None,
+            native=native,
         )
 
     def whole(self) -> Completion:
@@ -219,11 +276,13 @@ def parse_usage(usage: Any) -> Usage:
     """Read a usage object, which counts the thinking apart from the answer; what is missing or broken is None."""
     if not isinstance(usage, dict):
         return Completion.NO_USAGE
-    answer, thoughts = count_or_none(usage.get("candidatesTokenCount")), count_or_none(usage.get("thoughtsTokenCount"))
+    prompt, total, cached, answer, thoughts = [
+        count if name in usage and type(count := usage[name]) is int and count >= 0 else None for name in _COUNTS
+    ]
     return Usage(
-        input_tokens=count_or_none(usage.get("promptTokenCount")),
+        input_tokens=prompt,
         output_tokens=None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0),
-        total_tokens=count_or_none(usage.get("totalTokenCount")),
-        cached_tokens=count_or_none(usage.get("cachedContentTokenCount")),
+        total_tokens=total,
+        cached_tokens=cached,
         reasoning_tokens=thoughts,
     )

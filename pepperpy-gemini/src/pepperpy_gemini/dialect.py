@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import attrs
@@ -18,9 +19,13 @@ from pepperpy.providers.values import vector_or_none
 from .answers import GeminiStreamParser, parse_usage
 from .errors import error_in_answer, find_error, parse_error
 
-STOPS_AT_MOST = 5
+if TYPE_CHECKING:
+    from pepperpy.providers.capabilities import Capabilities, ModelPage
+    from pepperpy.providers.messages import Message
 
 FULL_DIMENSIONS = 3072
+
+MODELS_ON_A_PAGE = 1000
 
 TASKS: Mapping[str, str] = {
     "RETRIEVAL_QUERY": "task: search result | query: ",
@@ -35,46 +40,12 @@ TASKS: Mapping[str, str] = {
 """What an embedding is for, and how that is said to the models that read it in the text."""
 
 
-def stops(name: str, value: Any) -> list[str]:
-    """Take one text or several, as many as the service takes."""
-    several = check.texts(name, value)
-    if len(several) > STOPS_AT_MOST:
-        raise ProviderInputError(f"{name} takes at most {STOPS_AT_MOST} texts, not {len(several)}; leave some out")
-    return several
-
-
-def mappings(name: str, value: Any) -> list[Mapping[str, Any]]:
-    """Take a list of dicts."""
-    if not isinstance(value, (list, tuple)):
-        raise ProviderInputError(f"{name} must be a list of dicts, not {type(value).__name__}")
-    return [check.mapping(f"{name}[{place}]", item) for place, item in enumerate(value)]
-
-
 def task_type(name: str, value: Any) -> str:
     """Take one of the tasks, in upper or lower case."""
     task = check.text(name, value).upper()
     if task not in TASKS:
         raise ProviderInputError(f"{name} must be one of {', '.join(TASKS)}")
     return task
-
-
-GENERATION: Mapping[str, tuple[str, check.Check]] = {
-    "temperature": ("temperature", check.number),
-    "max_tokens": ("maxOutputTokens", check.count),
-    "top_p": ("topP", check.number),
-    "top_k": ("topK", check.count),
-    "stop": ("stopSequences", stops),
-    "seed": ("seed", check.integer),
-    "presence_penalty": ("presencePenalty", check.signed_number),
-    "frequency_penalty": ("frequencyPenalty", check.signed_number),
-}
-"""The options that go into `generationConfig`: the wire's name of each, and its check."""
-
-OPTIONS: Mapping[str, check.Check] = {
-    "system": check.text,
-    "safety_settings": mappings,
-    **{name: checked for name, (_, checked) in GENERATION.items()},
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -87,25 +58,56 @@ class GeminiDialect:
 
     embedding_limits: EmbeddingLimits = EmbeddingLimits(inputs=100, size=20_000)
 
-    def complete(self, prompt: str, *, model: str, stream: bool, options: Mapping[str, Any]) -> Request:
+    @property
+    def capabilities(self) -> Capabilities:
+        """What Gemini's newest models can do."""
+        from pepperpy.providers.capabilities import Capabilities
+
+        from .settings import OPTIONS
+
+        return Capabilities(
+            conversations=True,
+            system=True,
+            images=True,
+            audio=True,
+            files=True,
+            tools=True,
+            structured_output=True,
+            reasoning=True,
+            embeddings=True,
+            models=True,
+            options=frozenset(OPTIONS),
+        )
+
+    def complete(
+        self, prompt: str | Sequence[Message], *, model: str, stream: bool, options: Mapping[str, Any]
+    ) -> Request:
         """Return the request to `:generateContent` or `:streamGenerateContent`."""
         resource, path = locate(model)
-        body: dict[str, Any] = {}
-        generation: dict[str, Any] = {}
-        for name, value in check.check_options(options, OPTIONS).items() if options else ():
-            if name == "system":
-                if resource.startswith("models/gemma"):
-                    # Gemma has no place for it but the prompt.
-                    prompt = f"{value}\n\n{prompt}"
-                else:
-                    body["systemInstruction"] = {"parts": [{"text": value}]}
-            elif name == "safety_settings":
-                body["safetySettings"] = value
-            else:
-                generation[GENERATION[name][0]] = value
-        body["contents"] = [{"role": "user", "parts": [{"text": prompt}]}]
-        if generation:
-            body["generationConfig"] = generation
+        body: dict[str, Any]
+        system: list[str] = []
+        # The type first, since asking for it is no function call.
+        if type(prompt) is str or isinstance(prompt, str):
+            body = {"contents": [{"role": "user", "parts": [{"text": prompt}]}]}
+        else:
+            from .turns import system_texts, write_contents
+
+            body = {"contents": write_contents(prompt, resource)}
+            system = system_texts(prompt)
+        if options:
+            from .settings import OPTIONS, write_settings
+
+            options = check.check_options(options, OPTIONS)
+            body |= write_settings(options, resource)
+            if "system" in options:
+                system.insert(0, options["system"])
+        if system and resource.startswith("models/gemma"):
+            from .turns import put_before
+
+            # Gemma has no place for it but the prompt.
+            put_before(body["contents"], "\n\n".join(system))
+        elif system:
+            body["systemInstruction"] = {"parts": [{"text": text} for text in system]}
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
         return Request(f"{path}:{method}", body, stream)
 
@@ -127,7 +129,7 @@ class GeminiDialect:
     def embed(self, texts: Sequence[str], *, model: str, dimensions: int | None, options: Mapping[str, Any]) -> Request:
         """Return the request to `:batchEmbedContents`."""
         resource, path = locate(model)
-        task = check.check_options(options, {"task_type": task_type}).get("task_type")
+        task = check.check_options(options, {"task_type": task_type}, shared=()).get("task_type")
         settings: dict[str, Any] = {"model": resource}
         prefix = ""
         if task is not None and reads_task_in_text(resource):
@@ -161,11 +163,24 @@ class GeminiDialect:
             raise response_error("with embeddings of several lengths")
         return EmbeddingBatch(vectors, parse_usage(payload.get("usageMetadata")))
 
+    def models(self, page: str | None) -> Request:
+        """Return the request to `/models`, as many on a page as the service gives."""
+        token = "" if page is None else f"&pageToken={quote(page, safe='', errors='surrogatepass')}"
+        return Request(f"/models?pageSize={MODELS_ON_A_PAGE}{token}", {}, method="GET")
+
+    def parse_models(self, payload: Any) -> ModelPage:
+        """Read a page of the models."""
+        from .models import parse_models
+
+        return parse_models(payload)
+
     def parse_error(self, status: int, payload: Any) -> ProviderAPIError:
         """Read an error body, of Google's shape or any other."""
         return parse_error(status, payload)
 
 
+# Few names are asked for again and again.
+@functools.lru_cache(maxsize=64)
 def locate(model: str) -> tuple[str, str]:
     """Return a model's resource name and the path to it, which no name can leave.
 
