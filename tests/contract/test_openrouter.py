@@ -19,8 +19,11 @@ from pepperpy.providers import (
     ReadyProvider,
     create_provider,
 )
+from pepperpy.providers.events import ReasoningEvent
+from pepperpy.providers.messages import Message
 from pepperpy.providers.testing import FakeService, OpenAIWire, Reply
 from pepperpy.providers.testing.contract import ProviderContract
+from pepperpy.providers.tools import Tool
 
 WIRE = OpenAIWire()
 
@@ -54,6 +57,96 @@ async def test_names_the_application(service: FakeService) -> None:
     assert headers["http-referer"] == "https://example.org"
     assert headers["x-openrouter-title"] == "My app"
     assert headers["authorization"] == "Bearer sk-or"
+
+
+async def test_lists_all_pages_of_its_models(service: FakeService) -> None:
+    """The pages are asked for one after the other, at the place that the settings name, whatever the links say."""
+    link = "https://elsewhere.example/api/v1/models?offset=1"
+    service.replies = [
+        Reply.of_json({"data": [{"id": "a/b"}], "total_count": 2, "links": {"next": link}}),
+        Reply.of_json({"data": [{"id": "c/d"}], "total_count": 2, "links": {"next": None}}),
+    ]
+
+    async with await provider_for(service, api_key="sk-or") as provider:
+        models = await provider.list_models()
+
+    assert [model.id for model in models] == ["a/b", "c/d"]
+    assert [(request.method, request.path) for request in service.requests] == [
+        ("GET", "/models"),
+        ("GET", "/models?offset=1"),
+    ]
+
+
+async def test_pages_that_go_round_in_circles_are_an_error(service: FakeService) -> None:
+    """A list whose pages lead back to one another ends."""
+    service.replies = [Reply.of_json({"data": [{"id": "a/b"}], "links": {"next": "?offset=1"}})]
+
+    async with await provider_for(service) as provider:
+        with pytest.raises(ProviderResponseError, match="circles"):
+            await provider.list_models()
+
+    assert len(service.requests) == 2
+
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Berlin"}'}}
+DETAILS = [
+    {"type": "reasoning.text", "text": "Look it up.", "format": "anthropic-claude-v1", "index": 0, "signature": "sig"},
+    {"type": "reasoning.encrypted", "data": "gAAA", "format": "anthropic-claude-v1", "index": 1, "id": None},
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_and_its_result(service: FakeService, stream: bool) -> None:
+    """A call goes back with its reasoning untouched and its result, to providers that take tools."""
+    message = {"role": "assistant", "content": None, "reasoning_details": DETAILS, "tool_calls": [CALL]}
+    deltas = [
+        {
+            "content": "",
+            "reasoning": "Look ",
+            "reasoning_details": [{**DETAILS[0], "text": "Look ", "signature": None}],
+        },
+        {"content": "", "reasoning": "it up.", "reasoning_details": [{**DETAILS[0], "text": "it up."}]},
+        {"content": "", "reasoning_details": [DETAILS[1]]},
+        {"content": None, "tool_calls": [{**CALL, "index": 0, "function": {"name": "weather", "arguments": ""}}]},
+        {"content": None, "tool_calls": [{"index": 0, "function": {"arguments": '{"city":"Berlin"}'}}]},
+    ]
+    asks = (
+        Reply.of_events([*map(chunk, deltas), chunk({}, finish_reason="tool_calls"), b"data: [DONE]\n\n"])
+        if stream
+        else Reply.of_json({"id": "gen-1", "choices": [{"message": message, "finish_reason": "tool_calls"}]})
+    )
+    service.replies = [asks, WIRE.completion("15 degrees")]
+    tool = Tool(name="weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
+
+    async with await provider_for(service) as provider:
+        conversation = [Message.user("Weather in Berlin?")]
+        answer = await provider.complete(conversation, tools=[tool], reasoning="low", stream=stream)
+        if stream:
+            assert [event async for event in answer.events()][:2] == [ReasoningEvent("Look "), ReasoningEvent("it up.")]
+            answer = answer.completion
+        (call,) = answer.tool_calls
+        conversation += [answer.message, Message.tool(call, {"celsius": 15})]
+        await provider.complete(conversation, tools=[tool])
+
+    first, second = [request.json for request in service.requests]
+    assert (answer.finish_reason, answer.reasoning, call.arguments) == ("tool_calls", "Look it up.", {"city": "Berlin"})
+    assert first["reasoning"] == {"effort": "low"}
+    assert first["provider"] == second["provider"] == {"require_parameters": True}
+    assert first["tools"] == second["tools"]
+    asked, told = second["messages"][1:]
+    assert asked == {"role": "assistant", "content": None, "tool_calls": [CALL], "reasoning_details": DETAILS}
+    assert (told["role"], told["tool_call_id"]) == ("tool", "call_1")
+
+
+async def test_explains_what_a_word_becomes(service: FakeService) -> None:
+    """`explain` shows the effort beside the settings' own words, and that providers have to take it."""
+    async with await provider_for(service, api_key="sk-or-0123456", reasoning={"exclude": True}) as provider:
+        explanation = provider.explain("x", reasoning="low")
+
+    assert explanation.headers["Authorization"] == "Bearer ***"
+    assert explanation.body["reasoning"] == {"exclude": True, "effort": "low"}
+    assert explanation.mapped["reasoning"] == {"reasoning.effort": "low", "provider.require_parameters": True}
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("name", ["referer", "title"])

@@ -16,14 +16,23 @@ from pepperpy.providers import (
     Completion,
     ProviderAPIError,
     ProviderAuthenticationError,
+    ProviderCapabilityError,
     ProviderContentFilterError,
     ProviderContextLengthError,
     ProviderError,
+    ProviderInputError,
     ProviderQuotaError,
     ProviderRateLimitError,
+    ProviderResponseError,
 )
+from pepperpy.providers.capabilities import Model
 from pepperpy.providers.dialect import EmbeddingBatch
-from pepperpy_openrouter.dialect import MEANINGS, OpenRouterDialect
+from pepperpy.providers.dialects.openai import OpenAIDialect
+from pepperpy.providers.messages import Audio, File, Image, Message, Native
+from pepperpy.providers.outputs import OutputSchema
+from pepperpy.providers.tools import Tool
+from pepperpy_openrouter.dialect import OpenRouterDialect
+from pepperpy_openrouter.errors import MEANINGS
 
 DIALECT = OpenRouterDialect()
 
@@ -58,7 +67,8 @@ USAGE = {
     "completion_tokens_details": {"reasoning_tokens": 2},
 }
 CALL = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-MESSAGE = {"content": "Paris", "reasoning": "hm", "refusal": None, "tool_calls": [CALL]}
+DETAIL = {"type": "reasoning.text", "text": "hm", "format": "unknown", "index": 0, "id": None, "signature": "s"}
+MESSAGE = {"content": "Paris", "reasoning": "hm", "refusal": None, "tool_calls": [CALL], "reasoning_details": [DETAIL]}
 ENDING = {"index": 0, "finish_reason": "stop", "native_finish_reason": "STOP", "error": None}
 COMPLETION = {
     "id": "gen-1",
@@ -177,6 +187,224 @@ def test_errors_are_read(status: int, payload: Any) -> None:
 
     assert_sound(error)
     assert error.status == status
+
+
+def body_of(options: dict[str, Any], prompt: Any = "x", **settings: Any) -> dict[str, Any]:
+    dialect = OpenRouterDialect(defaults=settings)
+    return dict(dialect.complete(prompt, model="a/b", stream=False, options=options).body)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "sent"),
+    [
+        ({"reasoning": "low"}, {}, {"reasoning": {"effort": "low"}}),
+        ({"reasoning": "none"}, {}, {"reasoning": {"effort": "none"}}),
+        ({"reasoning": "max"}, {"reasoning": {"max_tokens": 9, "exclude": True, "enabled": False}},
+         {"reasoning": {"exclude": True, "effort": "max"}}),
+        ({"reasoning": {"max_tokens": 5}}, {"reasoning": {"exclude": True}}, {"reasoning": {"max_tokens": 5}}),
+        ({}, {"reasoning": {"max_tokens": 9}}, {"reasoning": {"max_tokens": 9}}),
+        ({"reasoning_effort": "low"}, {"reasoning": {"max_tokens": 9, "exclude": True}},
+         {"reasoning": {"exclude": True, "effort": "low"}}),
+        ({"reasoning_effort": "low"}, {}, {"reasoning_effort": "low"}),
+    ],
+)  # fmt: skip
+def test_how_much_a_model_thinks(options: dict[str, Any], settings: dict[str, Any], sent: dict[str, Any]) -> None:
+    """A word is an effort, beside what else the settings say of reasoning; a dict is OpenRouter's own and sent as it is."""
+    body = body_of(options, **settings)
+
+    assert {name: value for name, value in body.items() if name.startswith("reasoning")} == sent
+
+
+@pytest.mark.parametrize(
+    "options", [{"reasoning": "much"}, {"reasoning": 3}, {"reasoning": "low", "reasoning_effort": "low"}]
+)
+def test_what_is_no_way_to_think_is_refused(options: dict[str, Any]) -> None:
+    """A word that nobody knows, and two that say the same, are refused."""
+    with pytest.raises(ProviderInputError, match="reasoning"):
+        body_of(options, reasoning={"exclude": True})
+
+
+TOOL = Tool(name="weather", parameters={"type": "object", "properties": {}})
+SCHEMA = OutputSchema(name="x", schema={"type": "object"}, strict_schema=None)
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "provider"),
+    [
+        ({"tools": [TOOL]}, {}, {"require_parameters": True}),
+        ({"output": SCHEMA}, {}, {"require_parameters": True}),
+        ({"reasoning": "low"}, {"provider": {"sort": "price"}}, {"sort": "price", "require_parameters": True}),
+        ({"tools": [TOOL], "provider": {"only": ["x"]}}, {"provider": {"sort": "price"}},
+         {"only": ["x"], "require_parameters": True}),
+        ({"tools": [TOOL], "provider": {"require_parameters": False}}, {}, {"require_parameters": False}),
+        ({"output": SCHEMA}, {"provider": {"require_parameters": False}}, {"require_parameters": False}),
+        ({"tools": [TOOL], "parallel_tool_calls": False}, {}, None),
+        ({"reasoning": "none"}, {}, None),
+        ({"reasoning": {"effort": "low"}}, {}, None),
+        ({"temperature": 0.1}, {"reasoning": {"effort": "low"}}, None),
+    ],
+)  # fmt: skip
+def test_what_must_not_be_ignored(options: dict[str, Any], settings: dict[str, Any], provider: Any) -> None:
+    """Tools, a schema and an effort go only to providers that take them, unless the caller says otherwise."""
+    assert body_of(options, **settings).get("provider") == provider
+
+
+def test_no_provider_takes_that() -> None:
+    """Where no provider takes all that was asked for, the error says how to go on."""
+    error = parse(404, message="No endpoints found that can handle the requested parameters.")
+
+    assert "provider={'require_parameters': False}" in str(error)
+    assert not error.retryable
+
+
+def test_parts() -> None:
+    """Pictures and files by address or as data, sounds as data; a sound by address is refused."""
+    parts = [Image.from_url("https://x/a.png"), File.from_url("https://x/a.pdf", name="a"), Audio(b"RIFF....WAVE")]
+    (message,) = body_of({}, [Message.user("What?", *parts)])["messages"]
+
+    assert message["content"] == [
+        {"type": "text", "text": "What?"},
+        {"type": "image_url", "image_url": {"url": "https://x/a.png"}},
+        {"type": "file", "file": {"filename": "a", "file_data": "https://x/a.pdf"}},
+        {"type": "input_audio", "input_audio": {"data": "UklGRi4uLi5XQVZF", "format": "wav"}},
+    ]
+    with pytest.raises(ProviderCapabilityError, match="by url"):
+        body_of({}, [Message.user(Audio.from_url("https://x/a.wav"))])
+
+
+DETAILS = [
+    {"type": "reasoning.text", "text": "Let me", "format": "anthropic-claude-v1", "index": 0, "signature": None},
+    {"type": "reasoning.text", "text": " see.", "format": "anthropic-claude-v1", "index": 0},
+    {"type": "reasoning.text", "signature": "sig-1", "format": "anthropic-claude-v1", "index": 0},
+    {"type": "reasoning.text", "text": "Again.", "format": "anthropic-claude-v1", "index": 0},
+    {"type": "reasoning.summary", "summary": "He ", "format": "openai-responses-v1", "index": 1},
+    {"type": "reasoning.summary", "summary": "thinks.", "format": "openai-responses-v1", "index": 1},
+    {"type": "reasoning.encrypted", "data": "abc", "format": "openai-responses-v1", "id": "rs_1", "index": 1},
+    {"type": "reasoning.encrypted", "data": "def", "format": "openai-responses-v1", "id": "rs_1", "index": 1},
+    {"type": "reasoning.encrypted", "data": "ghi", "format": "openai-responses-v1", "id": "rs_2", "index": 1},
+    {"type": "reasoning.text", "text": "un"},
+    {"type": "reasoning.text", "text": "numbered"},
+    {"type": "reasoning.encrypted", "data": "whole"},
+    {"type": "reasoning.encrypted", "data": "whole, too"},
+]
+MERGED = [
+    {
+        "type": "reasoning.text",
+        "text": "Let me see.",
+        "format": "anthropic-claude-v1",
+        "index": 0,
+        "signature": "sig-1",
+    },
+    {"type": "reasoning.text", "text": "Again.", "format": "anthropic-claude-v1", "index": 0},
+    {"type": "reasoning.summary", "summary": "He thinks.", "format": "openai-responses-v1", "index": 1},
+    {"type": "reasoning.encrypted", "data": "abcdef", "format": "openai-responses-v1", "id": "rs_1", "index": 1},
+    {"type": "reasoning.encrypted", "data": "ghi", "format": "openai-responses-v1", "id": "rs_2", "index": 1},
+    {"type": "reasoning.text", "text": "unnumbered"},
+    {"type": "reasoning.encrypted", "data": "whole"},
+    {"type": "reasoning.encrypted", "data": "whole, too"},
+]
+
+
+def test_the_details_of_the_reasoning_come_back_whole() -> None:
+    """A stream's fragments become the entries that they are of, and go back with the message; so does a plain answer."""
+    parser = DIALECT.stream_parser()
+    chunks = [
+        {"id": "g", "choices": [{"index": 0, "delta": {"content": "", "reasoning_details": [d]}}]} for d in DETAILS
+    ]
+    parser.feed([*(json.dumps(chunk).encode() for chunk in chunks), b'{"choices": [{"finish_reason": "stop"}]}'])
+    message = {"content": "Paris", "reasoning_details": MERGED}
+    plain = DIALECT.parse_completion({"choices": [{"message": message, "finish_reason": "stop"}]})
+
+    for completion in (parser.completion(), plain):
+        assert completion.native == Native("openrouter", {"reasoning_details": MERGED})
+        assert completion.reasoning == "Let me see.Again.He thinks.unnumbered"
+        assert body_of({}, [completion.message])["messages"][0]["reasoning_details"] == MERGED
+    assert "".join(str(aside) for _, aside in parser.asides) == plain.reasoning
+
+
+def test_what_another_service_wants_back_stays_away() -> None:
+    """The details go back to OpenRouter alone, and it gets none of another service of the same format."""
+    mine = Message.assistant("Paris", native=Native("openrouter", {"reasoning_details": MERGED}))
+    other = Message.assistant("Paris", native=Native("openai.chat", {"reasoning_content": "hm"}))
+
+    assert OpenAIDialect().complete([mine], model="m", stream=False, options={}).body["messages"] == [
+        {"role": "assistant", "content": "Paris"}
+    ]
+    assert body_of({}, [other])["messages"] == [{"role": "assistant", "content": "Paris"}]
+
+
+MODELS = {
+    "data": [
+        {
+            "id": "a/b",
+            "name": "B",
+            "created": 1754587402,
+            "context_length": 400_000,
+            "architecture": {"input_modalities": ["text", "image", "file"], "output_modalities": ["text"]},
+            "top_provider": {"context_length": 300_000, "max_completion_tokens": 128_000},
+            "supported_parameters": ["max_tokens", "reasoning", "structured_outputs", "tools"],
+        },
+        {"id": "a/e", "architecture": {"output_modalities": ["embeddings"]}, "top_provider": {"context_length": 8}},
+        {"id": "a/c"},
+        {"name": "without an id"},
+    ],
+    "links": {"next": "https://openrouter.ai/api/v1/models?offset=3&limit=3"},
+}
+
+
+def test_reads_models() -> None:
+    """What the list says of a model, in pepperpy's words; what it doesn't say is None."""
+    page = DIALECT.parse_models(MODELS)
+    first, embedding, bare = page.models
+
+    assert first == Model(
+        id="a/b",
+        name="B",
+        created=1754587402,
+        context_length=400_000,
+        max_output_tokens=128_000,
+        capabilities=frozenset({"images", "files", "tools", "structured_output", "reasoning"}),
+    )
+    assert embedding == Model(id="a/e", context_length=8, capabilities=frozenset({"embeddings"}))
+    assert bare == Model(id="a/c")
+    assert page.next == "offset=3&limit=3"
+    assert DIALECT.models(page.next).path == "/models?offset=3&limit=3"
+
+
+@pytest.mark.parametrize(
+    ("links", "query"),
+    [
+        ({"next": "/api/v1/models?offset=1000"}, "offset=1000"),
+        ({"next": "https://evil.example/../x?a=b%20c#d"}, "a=b+c"),
+        ({"next": None}, None),
+        ({"next": ""}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_next_page(links: Any, query: str | None) -> None:
+    """Of the link to the next page only the query counts; it leads to no other place."""
+    assert DIALECT.parse_models({**MODELS, "links": links}).next == query
+
+
+@pytest.mark.parametrize("link", ["https://[", "/models", "?\ud800=1", "https://x/?a=%ff"])
+def test_a_next_page_that_cannot_be_asked_for_is_an_error(link: str) -> None:
+    """A list that goes on nobody knows where is not passed off as the whole."""
+    with pytest.raises(ProviderResponseError, match="next page"):
+        DIALECT.parse_models({**MODELS, "links": {"next": link}})
+
+
+@given(damaged(MODELS, {**MODELS, "error": ERROR}))
+def test_lists_of_models_are_read_or_refused(payload: Any) -> None:
+    """Any JSON value in any place gives models or an error."""
+    try:
+        page = DIALECT.parse_models(payload)
+    except ProviderError as error:
+        assert_sound(error)
+    else:
+        assert all(isinstance(model.id, str) and model.id for model in page.models)
+        assert all(isinstance(hash(model), int) for model in page.models)
 
 
 def parse(status: int, **fields: Any) -> ProviderAPIError:

@@ -24,7 +24,10 @@ from pepperpy.providers import (
     ProviderResponseError,
     Usage,
 )
+from pepperpy.providers import options as check
+from pepperpy.providers.capabilities import Capabilities
 from pepperpy.providers.dialect import Event, Request
+from pepperpy.providers.messages import File, Image, Message, Native, ToolCall
 from pepperpy_stackspot.answers import StackSpotStreamParser, parse_tokens
 from pepperpy_stackspot.bearer import is_bearer, parse_token, parse_token_error, read_client
 from pepperpy_stackspot.dialect import AGENT, QUICK_COMMAND, SET_ON_THE_AGENT, StackSpotDialect
@@ -359,6 +362,170 @@ def test_reads_no_embeddings() -> None:
     """There are none to read, whatever comes."""
     with pytest.raises(ProviderCapabilityError):
         DIALECT.parse_embeddings({"data": []}, Request("/embeddings", {}))
+
+
+def test_lists_no_models() -> None:
+    """The service documents no list; the error says how agents are named instead."""
+    for ask in (lambda: DIALECT.models(None), lambda: DIALECT.parse_models({"data": []})):
+        with pytest.raises(ProviderCapabilityError, match=r"agent_id=.*model='agent:ID'"):
+            ask()
+
+
+def test_what_it_can_do_is_known() -> None:
+    """Conversations of texts, and the options of agents and quick commands."""
+    options = frozenset({"system", *AGENT, *QUICK_COMMAND})
+
+    assert DIALECT.capabilities == Capabilities(conversations=True, options=options)
+
+
+@pytest.mark.parametrize("name", sorted(set(check.COMMON) - {"system"}))
+def test_every_common_option_says_what_to_do_on_the_agent(name: str) -> None:
+    """What all other services take with a call is refused, with the word of where it belongs."""
+    for model in ("agent", "rqc:x"):
+        with pytest.raises(ProviderCapabilityError, match=f"no {name} with a call: .*agent"):
+            DIALECT.complete("x", model=model, stream=False, options={name: "x"})
+
+
+CALL = ToolCall("c1", "weather", "{}")
+KEPT = Native("stackspot", {"conversation_id": "01K2"})
+SYSTEM, ASKED, ASKED_AGAIN = Message.system("Be brief."), Message.user("2+2?"), Message.user("And 3+3?")
+ANSWERED = Message.assistant("4", native=KEPT)
+ELSEWHERE = Message.assistant("4", native=Native("openai.chat", {"conversation_id": "01K9"}))
+WRITTEN = "<history>\n<user>\n2+2?\n</user>\n<assistant>\n4\n</assistant>\n</history>\n\nAnd 3+3?"
+TOLD = "<system_prompt>\nBe brief.\n</system_prompt>\n\n"
+
+
+def body_of(prompt: Any, **options: Any) -> dict[str, Any]:
+    body = dict(DIALECT.complete(prompt, model="agent", stream=False, options=options).body)
+    del body["streaming"], body["stackspot_knowledge"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("messages", "options", "text"),
+    [
+        ([ASKED], {}, "2+2?"),
+        ([Message.user("2", "+2?")], {}, "2+2?"),
+        ([SYSTEM, ASKED], {}, f"{TOLD}2+2?"),
+        ([ASKED, ANSWERED, ASKED_AGAIN], {}, WRITTEN),
+        ([ASKED, ELSEWHERE, ASKED_AGAIN], {}, WRITTEN),
+        ([SYSTEM, ASKED, ANSWERED, ASKED_AGAIN], {}, TOLD + WRITTEN),
+        ([ASKED, ANSWERED, ASKED_AGAIN], {"system": "Be brief."}, TOLD + WRITTEN),
+        ([SYSTEM, ASKED], {"system": "Be kind."}, "<system_prompt>\nBe kind.\n\nBe brief.\n</system_prompt>\n\n2+2?"),
+        ([ASKED, SYSTEM, ASKED_AGAIN], {},
+         "<history>\n<user>\n2+2?\n</user>\n<system>\nBe brief.\n</system>\n</history>\n\nAnd 3+3?"),
+        ([Message.user("</history>\n&"), Message.user("<b>")], {},
+         "<history>\n<user>\n</history>\n&\n</user>\n</history>\n\n<b>"),
+    ],
+)  # fmt: skip
+def test_a_conversation_becomes_one_text(messages: list[Message], options: dict[str, Any], text: str) -> None:
+    """System text in front, the turns in tags of their role, the last of the user's bare; nothing is escaped."""
+    command = DIALECT.complete(messages, model="rqc:x", stream=False, options=options)
+
+    assert body_of(messages, **options) == {"user_prompt": text}
+    assert command.body == {"input_data": text}
+
+
+@pytest.mark.parametrize(
+    ("messages", "options", "text", "conversation_id"),
+    [
+        # Named by the caller: the service has all up to its last answer.
+        ([ASKED, ELSEWHERE, ASKED_AGAIN], {"conversation_id": "01K3"}, "And 3+3?", "01K3"),
+        ([SYSTEM, ASKED, ANSWERED, ASKED_AGAIN], {"conversation_id": "01K2"}, "And 3+3?", "01K2"),
+        ([SYSTEM, ASKED_AGAIN], {"conversation_id": "01K3"}, f"{TOLD}And 3+3?", "01K3"),
+        ([ASKED, ANSWERED, ASKED_AGAIN], {"conversation_id": "01K3", "system": "Be brief."}, f"{TOLD}And 3+3?", "01K3"),
+        # Known from the answers: what the service has not heard is told it.
+        ([SYSTEM, ASKED, ANSWERED, ASKED_AGAIN], {"use_conversation": True}, "And 3+3?", "01K2"),
+        ([ANSWERED, ASKED, ELSEWHERE, ASKED_AGAIN], {"use_conversation": True}, WRITTEN, "01K2"),
+        ([ANSWERED, ASKED, ELSEWHERE, ASKED_AGAIN], {"conversation_id": "01K2"}, WRITTEN, "01K2"),
+        # The service has nothing of it yet.
+        ([ASKED, ELSEWHERE, ASKED_AGAIN], {"use_conversation": True}, WRITTEN, None),
+        ([ASKED, ANSWERED, ASKED_AGAIN], {"use_conversation": False, "conversation_id": "01K2"}, WRITTEN, "01K2"),
+    ],
+)  # fmt: skip
+def test_a_kept_conversation_gets_what_it_has_not(
+    messages: list[Message], options: dict[str, Any], text: str, conversation_id: str | None
+) -> None:
+    """Where the service keeps the conversation, only what it has not heard is sent, and nothing of that is lost."""
+    expected: dict[str, Any] = {"user_prompt": text, "use_conversation": options.get("use_conversation", True)}
+    if conversation_id is not None:
+        expected["conversation_id"] = conversation_id
+
+    assert body_of(messages, **options) == expected
+
+
+def test_a_quick_command_goes_on_with_a_conversation() -> None:
+    """It takes the id in its path, and only what the conversation has not heard."""
+    messages = [ASKED, ANSWERED, ASKED_AGAIN]
+    request = DIALECT.complete(messages, model="rqc:x", stream=False, options={"conversation_id": "01K2"})
+
+    assert request.path.endswith("/x?conversation_id=01K2")
+    assert request.body == {"input_data": "And 3+3?"}
+    with pytest.raises(ProviderInputError, match="input_data stands in"):
+        DIALECT.complete(messages, model="rqc:x", stream=False, options={"input_data": {}})
+
+
+@pytest.mark.parametrize(
+    ("messages", "error", "said"),
+    [
+        ([ASKED, ANSWERED], ProviderInputError, "end the conversation with Message.user"),
+        ([SYSTEM], ProviderInputError, "not system"),
+        ([ASKED, Message.user("", " ")], ProviderInputError, "blank"),
+        ([Message.user("What?", Image.from_url("https://x/a.png"))], ProviderCapabilityError, "no Image .*upload_ids"),
+        ([Message.user(File(b"%PDF-"))], ProviderCapabilityError, "no File"),
+        ([ASKED, Message.assistant("", tool_calls=[CALL]), Message.tool(CALL, "sun"), ASKED],
+         ProviderCapabilityError, "no tool calls .*set on it"),
+        ([ASKED, Message.tool(CALL, "sun")], ProviderCapabilityError, "no tool calls"),
+        ([ASKED, Message.assistant("", tool_calls=[CALL]), ASKED], ProviderCapabilityError, "no tool calls"),
+    ],
+)  # fmt: skip
+def test_refuses_what_is_no_text(messages: list[Message], error: type[ProviderError], said: str) -> None:
+    """A conversation that is more than texts, or that leaves nothing to answer, is refused with what to do."""
+    for model in ("agent", "rqc:x"):
+        with pytest.raises(error, match=said):
+            DIALECT.complete(messages, model=model, stream=False, options={})
+
+
+def test_with_nothing_new_there_is_nothing_to_answer() -> None:
+    """A kept conversation that ends with its answer is not asked again."""
+    with pytest.raises(ProviderInputError, match="not assistant"):
+        body_of([ASKED, ANSWERED], use_conversation=True)
+
+
+MESSAGES = st.lists(
+    st.builds(
+        Message,
+        st.sampled_from(["system", "user", "assistant"]),
+        st.text(),
+        native=st.none() | st.builds(Native, st.sampled_from(["stackspot", "gemini"]), spoiled(ANSWER)),
+    ),
+    min_size=1,
+)
+
+
+@given(MESSAGES, st.sampled_from([{}, {"use_conversation": True}, {"conversation_id": "01K2"}]))
+def test_any_conversation_is_written_or_refused(messages: list[Message], options: dict[str, Any]) -> None:
+    """Whatever a conversation holds, each text of it that is new to the service is in the prompt."""
+    try:
+        body = body_of(messages, **options)
+    except ProviderInputError:
+        return
+
+    assert body["user_prompt"].endswith(messages[-1].text)
+    if not options:
+        assert all(message.text in body["user_prompt"] for message in messages)
+
+
+def test_an_answer_keeps_its_conversation() -> None:
+    """An answer's message knows the conversation that it belongs to, plain and streamed, through a pickle too."""
+    parser = DIALECT.stream_parser()
+    parser.feed([json.dumps({**ANSWER, "message": "Ol"}).encode(), b'{"message":"","stop_reason":"stop"}'])
+    plain = DIALECT.parse_completion(ANSWER)
+
+    for completion in (plain, parser.completion(), pickle.loads(pickle.dumps(plain))):
+        assert completion.native == completion.message.native == KEPT
+    assert json.loads(json.dumps(KEPT.data)) == KEPT.data
+    assert DIALECT.parse_completion({"message": "x", "conversation_id": 3}).native is None
 
 
 def test_an_empty_answer_is_one() -> None:

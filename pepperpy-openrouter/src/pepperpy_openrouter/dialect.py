@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pepperpy.providers import (
-    ProviderAPIError,
-    ProviderAuthenticationError,
-    ProviderContentFilterError,
-    ProviderContextLengthError,
-    ProviderInputError,
-    ProviderQuotaError,
-    ProviderRateLimitError,
-)
+from pepperpy.providers import ProviderAPIError, ProviderInputError
 from pepperpy.providers import options as check
-from pepperpy.providers.dialect import EmbeddingLimits, Request, api_error, find_message
+from pepperpy.providers.dialect import EmbeddingLimits, Request, api_error
 from pepperpy.providers.dialects.openai import OpenAIDialect
-from pepperpy.providers.domain import cut
-from pepperpy.providers.values import number_or_none, text_or_none
+
+from .errors import delay_of, facts_of, meaning, whole_message
+
+if TYPE_CHECKING:
+    from pepperpy.providers.capabilities import Model, ModelPage
+    from pepperpy.providers.messages import Message
 
 AUTO_MODEL = "openrouter/auto"
 """The model by which OpenRouter itself chooses one."""
@@ -35,11 +29,16 @@ def mappings(name: str, value: Any) -> list[Mapping[str, Any]]:
     return [check.mapping(name, item) for item in value]
 
 
+def effort_or_mapping(name: str, value: Any) -> str | Mapping[str, Any]:
+    """Take one of the words that all providers share, or OpenRouter's own dict."""
+    return check.reasoning(name, value) if isinstance(value, str) else check.mapping(name, value)
+
+
 OPTIONS: Mapping[str, check.Check] = {
     "provider": check.mapping,
     "models": check.texts,
     "plugins": mappings,
-    "reasoning": check.mapping,
+    "reasoning": effort_or_mapping,
     "service_tier": check.text,
     "session_id": check.text,
     "metadata": check.mapping,
@@ -57,66 +56,6 @@ EMBEDDING_OPTIONS: Mapping[str, check.Check] = {
     "input_type": check.text,
 }
 
-# Older answers tell it in words alone.
-_SPENT = re.compile("key limit exceeded|insufficient credits|budget", re.IGNORECASE)
-
-Meaning: TypeAlias = tuple[type[ProviderAPIError] | None, bool | None]
-"""The class of an error and whether a repetition may help; None where the status has to tell."""
-
-MEANINGS: Mapping[str, Meaning] = {
-    # metadata.reason and metadata.limit_source: money. Only what other requests hold at the moment comes back by itself.
-    "in_flight_budget_exhausted": (ProviderRateLimitError, True),
-    "weight_exceeds_budget": (ProviderQuotaError, False),
-    "openrouter_in_flight_budget": (ProviderRateLimitError, True),
-    "openrouter_credits": (ProviderQuotaError, False),
-    "openrouter_key_limit": (ProviderQuotaError, False),
-    "openrouter_guardrail_budget": (ProviderQuotaError, False),
-    "openrouter_workspace_budget": (ProviderQuotaError, False),
-    "openrouter_free_tier_daily": (ProviderQuotaError, False),
-    # metadata.error_type
-    "context_length_exceeded": (ProviderContextLengthError, False),
-    "max_tokens_exceeded": (ProviderContextLengthError, False),
-    "token_limit_exceeded": (ProviderContextLengthError, False),
-    "string_too_long": (ProviderContextLengthError, False),
-    "payload_too_large": (ProviderContextLengthError, False),
-    "authentication": (ProviderAuthenticationError, False),
-    "permission_denied": (ProviderAuthenticationError, False),
-    "payment_required": (ProviderQuotaError, False),
-    "rate_limit_exceeded": (ProviderRateLimitError, True),
-    "content_policy_violation": (ProviderContentFilterError, False),
-    "refusal": (ProviderContentFilterError, False),
-    "provider_overloaded": (None, True),
-    "provider_unavailable": (None, True),
-    "server": (None, True),
-    "server_error": (None, True),
-    "timeout": (None, True),
-    "invalid_request": (None, False),
-    "invalid_prompt": (None, False),
-    "not_found": (None, False),
-    "precondition_failed": (None, False),
-    "unprocessable": (None, False),
-    "invalid_image": (None, False),
-    "image_too_large": (None, False),
-    "image_too_small": (None, False),
-    "unsupported_image_format": (None, False),
-    "image_not_found": (None, False),
-    "image_download_failed": (None, False),
-}
-
-FACTS = (
-    "error_type",
-    "provider_code",
-    "provider_name",
-    "model_slug",
-    "limit_source",
-    "reason",
-    "scope",
-    "limit_usd",
-    "spend_usd",
-    "resets_at",
-)
-"""What of an error's metadata goes into the details; the flagged input does not, because it is the user's."""
-
 
 @attrs.frozen(kw_only=True)
 class OpenRouterDialect(OpenAIDialect):
@@ -131,10 +70,16 @@ class OpenRouterDialect(OpenAIDialect):
     embedding_options: Mapping[str, check.Check] = EMBEDDING_OPTIONS
     # OpenRouter states no limits: they are those of the provider behind it, and Gemini takes no more than 100 texts.
     embedding_limits: EmbeddingLimits = EmbeddingLimits(inputs=100, size=300_000)
+    # A name of its own: other services of this format refuse what OpenRouter wants back.
+    name: str = "openrouter"
+    carried: tuple[str, ...] = ("reasoning_details",)
+    file_urls: bool = True
 
-    def complete(self, prompt: str, *, model: str, stream: bool, options: Mapping[str, Any]) -> Request:
+    def complete(
+        self, prompt: str | Sequence[Message], *, model: str, stream: bool, options: Mapping[str, Any]
+    ) -> Request:
         """Return the request to `/chat/completions`."""
-        options = with_effort({**self.defaults, **options}, options)
+        options = asked_for(options, self.defaults) if options else self.defaults
         request = super().complete(prompt, model=model, stream=stream, options=options)
         if model == AUTO_MODEL and "models" in options:
             # The router would answer itself, and the models that were asked for would never be tried.
@@ -146,6 +91,22 @@ class OpenRouterDialect(OpenAIDialect):
         """Return the request to `/embeddings`."""
         shared = {name: value for name, value in self.defaults.items() if name in self.embedding_options}
         return super().embed(texts, model=model, dimensions=dimensions, options={**shared, **options})
+
+    def models(self, page: str | None) -> Request:
+        """Return the request for `/models`: the first page, or the one that this query names."""
+        return Request("/models" if page is None else f"/models?{page}", {}, method="GET")
+
+    def parse_models(self, payload: Any) -> ModelPage:
+        """Read a page of the list of models."""
+        from .models import next_page
+
+        return attrs.evolve(super().parse_models(payload), next=next_page(payload))
+
+    def parse_model(self, row: Mapping[str, Any]) -> Model:
+        """Read one model, which has an id."""
+        from .models import read_model
+
+        return read_model(row)
 
     def error_in_choice(self, choice: Mapping[str, Any]) -> ProviderAPIError | None:
         """Return the error of a choice, also where it says no more than that it ended in one."""
@@ -178,75 +139,44 @@ class OpenRouterDialect(OpenAIDialect):
         return error
 
 
-def with_effort(options: dict[str, Any], of_call: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a call's `reasoning_effort` in the place of the effort that the settings' `reasoning` asks for.
+def asked_for(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a call with the defaults beneath, as OpenRouter takes them.
 
-    OpenRouter refuses both at once.
+    Args:
+        options: Those of the call.
+        defaults: Those of the settings.
     """
-    if "reasoning_effort" not in of_call or "reasoning" in of_call or "reasoning" not in options:
-        return options
-    kept = {name: value for name, value in options["reasoning"].items() if name not in ("effort", "max_tokens")}
-    effort = check.text("reasoning_effort", options.pop("reasoning_effort"))
-    return {**options, "reasoning": {**kept, "effort": effort}}
+    merged = with_effort({**defaults, **options}, options, defaults.get("reasoning"))
+    # Hardly any provider names parallel_tool_calls among its parameters, though many take it: none would be left.
+    if "parallel_tool_calls" not in options and any(must_be_met(name, value) for name, value in options.items()):
+        provider = merged.get("provider", {})
+        if isinstance(provider, Mapping):
+            # Else OpenRouter may choose a provider that drops them without a word.
+            merged["provider"] = {"require_parameters": True, **provider}
+    return merged
 
 
-def meaning(status: int, fields: Mapping[str, Any], metadata: Mapping[str, Any], message: str) -> Meaning:
-    """Return what an error is, as far as OpenRouter has a word of its own for it."""
-    for name in (metadata.get("reason"), metadata.get("limit_source")):
-        if isinstance(name, str) and name in MEANINGS:
-            return MEANINGS[name]
-    if status == 403 and (metadata.get("limit_source") or _SPENT.search(message)):
-        return ProviderQuotaError, False
-    if status in (400, 403) and (
-        any(metadata.get(name) for name in ("reasons", "flagged_input", "patterns"))
-        or (status == 403 and message.startswith("Request blocked"))
-    ):
-        return ProviderContentFilterError, False
-    if status == 429 and "free-models-per-day" in message:
-        # Older answers name the limit nowhere else.
-        return ProviderQuotaError, False
-    for name in (metadata.get("error_type"), fields.get("error_type"), fields.get("code"), fields.get("type")):
-        if isinstance(name, str) and name in MEANINGS:
-            return MEANINGS[name]
-    return None, None
+def must_be_met(name: str, value: Any) -> bool:
+    """Tell whether the answer is of no use where the provider passes this option over."""
+    return name in ("tools", "output") or (name == "reasoning" and isinstance(value, str) and value != "none")
 
 
-def whole_message(message: str, metadata: Mapping[str, Any]) -> str:
-    """Return OpenRouter's words, with the provider's own where OpenRouter's say nothing, and with the remedy."""
-    said = message.strip() or "Provider returned error"
-    if said.rstrip(".").lower() == "provider returned error":
-        name = text_or_none(metadata.get("provider_name"))
-        upstream = text_of(metadata.get("raw"))
-        said = f"{said}{f' ({name})' if name else ''}{f': {upstream}' if upstream else ''}"
-    hint = text_or_none(metadata.get("remedy_hint"))
-    return f"{said} ({hint})" if hint else said
+def with_effort(merged: dict[str, Any], options: Mapping[str, Any], shared: Any) -> dict[str, Any]:
+    """Put the effort that a call asks for in the place of the one that the settings' `reasoning` asks for.
 
+    OpenRouter refuses two at once.
 
-def text_of(raw: Any) -> str:
-    """Return what a provider said: its message where it sent JSON, decoded or not, else all of it."""
-    decoded = raw
-    try:
-        if isinstance(raw, str):
-            decoded = json.loads(raw)
-        if isinstance(decoded, (dict, list)):
-            return find_message(decoded).strip() or json.dumps(decoded, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        pass
-    return raw.strip() if isinstance(raw, str) else ""
-
-
-def facts_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of the metadata goes into an error's details."""
-    facts = {name: metadata[name] for name in FACTS if isinstance(metadata.get(name), (str, int, float))}
-    reasons = metadata.get("reasons")
-    if isinstance(reasons, list):
-        facts["reasons"] = [cut(reason, 200) for reason in reasons[:20] if isinstance(reason, str)]
-    return facts
-
-
-def delay_of(metadata: Mapping[str, Any]) -> float | None:
-    """Return the seconds that the metadata asks to wait: in an answer with a good status, nothing else does."""
-    for name in ("retry_after_seconds_raw", "retry_after_seconds"):
-        if (seconds := number_or_none(metadata.get(name))) is not None:
-            return seconds
-    return None
+    Args:
+        merged: All options.
+        options: Those of the call.
+        shared: The `reasoning` of the settings.
+    """
+    asked = options.get("reasoning")
+    if isinstance(asked, str):
+        effort = check.reasoning("reasoning", asked)
+    elif asked is None and "reasoning_effort" in options and shared is not None:
+        effort = check.text("reasoning_effort", merged.pop("reasoning_effort"))
+    else:
+        return merged
+    kept = {name: value for name, value in (shared or {}).items() if name not in ("effort", "max_tokens", "enabled")}
+    return {**merged, "reasoning": {**kept, "effort": effort}}

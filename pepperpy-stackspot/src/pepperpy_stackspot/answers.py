@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from pepperpy.providers import Completion, ProviderAPIError, Usage
 from pepperpy.providers.dialect import response_error
-from pepperpy.providers.dialects.openai_answers import first_choice, parse_usage
+from pepperpy.providers.dialects.openai_answers import first_choice
+from pepperpy.providers.dialects.openai_usage import parse_usage
 from pepperpy.providers.values import count_or_none, text_or_none
 
 from .errors import error_in
 
 if TYPE_CHECKING:
-    from pepperpy.providers.messages import ToolCall
+    from pepperpy.providers.messages import Native, ToolCall
+
+NATIVE = "stackspot"
+"""Whose the natives are that hold the id of a conversation."""
 
 
 def parse_answer(payload: Any) -> Completion:
@@ -35,8 +39,19 @@ def parse_answer(payload: Any) -> Completion:
         usage=parse_tokens(payload.get("tokens")),
         finish_reason=reason,
         id=text_or_none(payload.get("message_id")),
+        native=native_of(payload),
         raw=payload,
     )
+
+
+def native_of(answer: Mapping[str, Any]) -> Native | None:
+    """Return what the next turn needs of an answer: the conversation that the service put it into."""
+    conversation_id = text_or_none(answer.get("conversation_id"))
+    if conversation_id is None:
+        return None
+    from pepperpy.providers.messages import Native
+
+    return Native(NATIVE, {"conversation_id": conversation_id})
 
 
 def stop_reason(answer: Mapping[str, Any]) -> str | None:
@@ -154,5 +169,6 @@ class StackSpotStreamParser:
             usage=self._usage,
             finish_reason=self._finish_reason,
             id=text_or_none(self._answer.get("message_id")),
+            native=native_of(self._answer),
             raw={**self._answer, "message": text} if self._answer else None,
         )

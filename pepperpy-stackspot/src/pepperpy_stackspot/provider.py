@@ -5,18 +5,24 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 import attrs
 
 from pepperpy.providers import ProviderConfigError, ProviderInputError
+from pepperpy.providers.dialect import Request
 from pepperpy.providers.http import HTTPOptions, HTTPProvider, check_base_url
 
 from .bearer import Bearer, Client, is_bearer, parse_token_error, read_client
 from .dialect import DEFAULT_MODEL, StackSpotDialect
+from .executions import starts_quick_command
 from .names import is_identifier
 from .transport import StackSpotTransport
+
+if TYPE_CHECKING:
+    from pepperpy.providers.explain import Explanation
+    from pepperpy.providers.messages import Prompt
 
 
 def _check_identifier(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
@@ -78,6 +84,10 @@ class StackSpotProvider(HTTPProvider):
     def _client(self) -> Client | None:
         return read_client(self.config.api_key or "", self.options.client_id)
 
+    @functools.cached_property
+    def _quick_command_url(self) -> str:
+        return check_base_url(self.options.quick_command_url, "quick_command_url")
+
     def make_dialect(self) -> StackSpotDialect:
         """Return the dialect; raise, naming all that is missing, where no agent or no bearer could be had."""
         dialect = StackSpotDialect(agent_id=self.options.agent_id, agents=self.options.agents)
@@ -113,13 +123,27 @@ class StackSpotProvider(HTTPProvider):
             authorize = self._bearer.authorize
         return StackSpotTransport(
             self.transport_to(self.base_url, headers, authorize=authorize),
-            self.transport_to(
-                check_base_url(self.options.quick_command_url, "quick_command_url"), headers, authorize=authorize
-            ),
+            self.transport_to(self._quick_command_url, headers, authorize=authorize),
             identity,
             poll_interval=self.options.poll_interval,
             timeout=self.config.timeouts.attempt,
         )
+
+    def url_of(self, request: Request) -> str:
+        """Return where a request goes: to the quick commands, or to the agents."""
+        return (self._quick_command_url if starts_quick_command(request) else self.base_url) + request.path
+
+    def explain(self, prompt: Prompt, **options: Any) -> Explanation:
+        """Return the request that `complete` would send for these arguments, every secret masked; nothing is sent.
+
+        It shows that a bearer goes with it, which is had only when something is sent. Of a quick command it is the
+        request that starts it.
+        """
+        explanation = super().explain(prompt, **options)
+        if self._client is None:
+            return explanation
+        headers = {name: value for name, value in explanation.headers.items() if name.lower() != "authorization"}
+        return attrs.evolve(explanation, headers={**headers, "Authorization": "Bearer ***"})
 
     def secrets(self) -> Iterable[str]:
         """Return the key and the headers, the client key in each of its forms, and the bearers had for it."""

@@ -7,6 +7,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import attrs
+
 from pepperpy.providers import ProviderTimeoutError
 from pepperpy.providers.dialect import Request
 from pepperpy.providers.http import ByteSource, HTTPTransport
@@ -29,7 +31,7 @@ class StackSpotTransport:
         quick_commands: Reaches the quick commands.
         identity: Reaches the service that gives bearers, where one is needed.
         poll_interval: The longest pause between two looks, in seconds.
-        timeout: How long an execution may take, in seconds; None is no limit.
+        timeout: How long an execution may take, in seconds, where its request has no bounds of its own; None is no limit.
     """
 
     def __init__(
@@ -73,16 +75,19 @@ class StackSpotTransport:
     async def _execute(self, request: Request, parse: Callable[[Any], T]) -> tuple[T, int]:
         execution_id, attempts = await self._quick_commands.post(request, parse_execution_id)
 
+        timeout = self._timeout if request.timeouts is None else request.timeouts.attempt
+        look_again = attrs.evolve(look_at(execution_id), timeouts=request.timeouts)
+
         def look(payload: Any) -> list[T]:
             return [] if is_under_way(payload) else [parse(payload)]
 
         pause = min(FIRST_PAUSE, self._poll_interval)
-        bound = asyncio.timeout(self._timeout)
+        bound = asyncio.timeout(timeout)
         try:
             async with bound:
                 while True:
                     await self._quick_commands.wait(pause)
-                    ended, _ = await self._quick_commands.post(look_at(execution_id), look)
+                    ended, _ = await self._quick_commands.post(look_again, look)
                     if ended:
                         return ended[0], attempts
                     pause = min(2 * pause, self._poll_interval)
@@ -90,7 +95,7 @@ class StackSpotTransport:
             if not bound.expired():
                 raise
         raise ProviderTimeoutError(
-            f"the quick command did not end within {self._timeout:g} s; see timeout",
+            f"the quick command did not end within {timeout:g} s; see timeout",
             details={"execution_id": execution_id, "attempts": attempts},
         )
 
