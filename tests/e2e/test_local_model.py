@@ -1,4 +1,4 @@
-"""The real local model completes, streams and embeds."""
+"""The real local model completes, streams, embeds, calls tools and answers as objects."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ import asyncio
 import importlib.util
 import math
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+import attrs
 import pytest
 
 from pepperpy.providers import (
+    FinishEvent,
+    Image,
+    Message,
     ProviderCapabilityError,
     ProviderConfigError,
     ProviderContextLengthError,
     ProviderNotInitializedError,
     ReadyProvider,
+    TextEvent,
+    Tool,
+    ToolCallEvent,
+    ToolResultEvent,
     create_provider,
 )
 
@@ -30,7 +40,8 @@ pytestmark = [
 
 @pytest.fixture
 async def provider() -> AsyncIterator[ReadyProvider]:
-    async with await create_provider("local") as provider:
+    # One thread: beside other work, several that wait for each other are slower by far.
+    async with await create_provider("local", threads=1) as provider:
         yield provider
 
 
@@ -85,6 +96,160 @@ async def test_a_long_text_is_embedded_and_a_longer_one_refused(provider: ReadyP
         await provider.embed("word " * 5000)
 
     assert caught.value.attempts == 1
+
+
+def get_weather(city: str) -> str:
+    """Return the weather of a city.
+
+    Args:
+        city: The city's name.
+    """
+    return f"It is sunny in {city}, 21 degrees."
+
+
+QUESTION = "What is the weather in Paris?"
+CAREFUL: dict[str, Any] = {"temperature": 0, "max_tokens": 60}
+
+
+async def test_a_round_trip(provider: ReadyProvider) -> None:
+    """The model calls the tool that it is told to call, reads the result and answers with what stands in it."""
+    run = await provider.run_tools(QUESTION, [get_weather], tool_choice="required", **CAREFUL)
+
+    assert [message.role for message in run.messages] == ["user", "assistant", "tool", "assistant"]
+    assert run.messages[1].tool_calls[0].arguments == {"city": "Paris"}
+    assert run.messages[2].text == "It is sunny in Paris, 21 degrees."
+    assert "21" in run
+    assert run.finish_reason == "stop"
+    assert run.usage.output_tokens
+
+
+async def test_a_round_trip_as_a_stream(provider: ReadyProvider) -> None:
+    """The same as events: the call, its result, the answer piece by piece, the end."""
+    async with await provider.run_tools(
+        QUESTION, [get_weather], tool_choice="get_weather", stream=True, **CAREFUL
+    ) as stream:
+        events = [event async for event in stream.events()]
+    kinds = [type(event) for event in events]
+
+    assert kinds[:2] == [ToolCallEvent, ToolResultEvent]
+    assert set(kinds[2:-1]) == {TextEvent}
+    assert len(kinds) > 6
+    assert kinds[-1] is FinishEvent
+    assert "".join(event.text for event in events if isinstance(event, TextEvent)) == stream.completion
+    assert "21" in stream.completion
+
+
+async def test_a_call_is_answered_by_hand(provider: ReadyProvider) -> None:
+    """Without `run_tools` too: the call's message and its result go on with the conversation."""
+    clock = Tool(name="clock", description="Tell the time.", parameters={"type": "object", "properties": {}})
+    conversation = [Message.user("What time is it?")]
+    call = await provider.complete(conversation, tools=[clock, get_weather], tool_choice=clock, **CAREFUL)
+    conversation += [call.message, Message.tool(call.tool_calls[0], "It is twelve o'clock.")]
+    answer = await provider.complete(conversation, tools=[clock, get_weather], **CAREFUL)
+
+    assert [(each.name, each.arguments) for each in call.tool_calls] == [("clock", {})]
+    assert (call, call.finish_reason) == ("", "tool_calls")
+    assert "twelve" in answer or "12" in answer
+
+
+@attrs.frozen
+class City:
+    """A city and its country."""
+
+    name: str
+    country: str
+    capital: bool = attrs.field(default=False)
+
+
+@dataclass
+class Weather:
+    """The weather of a day."""
+
+    sky: Literal["sunny", "cloudy"]
+    degrees: int
+
+
+def plan(weather: Weather, city: City | None = None) -> Weather:
+    """Plan a day."""
+    return weather
+
+
+async def test_arguments_are_objects(provider: ReadyProvider) -> None:
+    """A tool that takes objects gets them: the call is held to the schema that their classes make."""
+    run = await provider.run_tools(
+        "Plan a sunny day in Rome.", [plan, get_weather], tool_choice="plan", temperature=0, max_tokens=120
+    )
+    (call,) = run.messages[1].tool_calls
+
+    assert call.name == "plan"
+    assert not run.messages[2].is_error
+    assert call.arguments["weather"]["sky"] in ("sunny", "cloudy")
+
+
+async def test_an_answer_is_an_attrs_class(provider: ReadyProvider) -> None:
+    """The model is held to the schema of an attrs class, and the answer is an object of it."""
+    answer = await provider.complete("Tell me about Paris in France.", output=City, **CAREFUL)
+
+    assert isinstance(answer.output, City)
+    assert "Paris" in answer.output.name
+
+
+async def test_a_streamed_answer_is_a_dataclass(provider: ReadyProvider) -> None:
+    """The same as a stream, for a dataclass, whose fields have what its hints allow."""
+    stream = await provider.complete("Today it is sunny, 21 degrees.", output=Weather, stream=True, **CAREFUL)
+    pieces = [piece async for piece in stream]
+
+    assert len(pieces) > 5
+    assert isinstance(stream.output, Weather)
+    assert stream.output.sky in ("sunny", "cloudy")
+    assert type(stream.output.degrees) is int
+
+
+async def test_a_conversation_goes_on(provider: ReadyProvider) -> None:
+    """The model gets all messages of a conversation, its own among them."""
+    conversation = [Message.system("You repeat names."), Message.user("My name is Zachary.")]
+    first = await provider.complete(conversation, temperature=0, max_tokens=20)
+    second = await provider.complete(
+        [*conversation, first.message, Message.user("What is my name?")], temperature=0, max_tokens=20
+    )
+
+    assert "Zachary" in second
+    assert second.usage.input_tokens is not None
+    assert second.usage.input_tokens > (first.usage.input_tokens or 0)
+
+
+async def test_what_it_can_do_and_what_not(provider: ReadyProvider) -> None:
+    """Its capabilities say no to pictures and reasoning, which are then refused before anything is sent."""
+    able = provider.capabilities
+
+    assert able.tools
+    assert able.structured_output
+    assert able.embeddings
+    assert (able.images, able.audio, able.files, able.reasoning) == (False,) * 4
+    picture = Message.user("What is this?", Image.from_bytes(b"\x89PNG\r\n\x1a\n"))
+    for prompt, options in ((picture, {}), ("x", {"reasoning": "low"})):
+        with pytest.raises(ProviderCapabilityError, match="local") as caught:
+            await provider.complete(prompt, **options)
+
+        assert caught.value.attempts is None
+
+
+async def test_lists_the_model_that_is_loaded(provider: ReadyProvider) -> None:
+    """There is one model, and it is told how long its context is."""
+    (model,) = await provider.list_models()
+
+    assert "SmolLM2" in model.id
+    assert model.context_length == 8192
+
+
+async def test_explains_a_call(provider: ReadyProvider) -> None:
+    """The request is shown as it would be sent, the key of this start masked."""
+    shown = provider.explain(QUESTION, tools=[get_weather], tool_choice="required", max_tokens=5)
+
+    assert shown.url.startswith("http://127.0.0.1:")
+    assert shown.body["tools"][0]["function"]["name"] == "get_weather"
+    assert shown.mapped["max_tokens"] == {"max_tokens": 5}
+    assert shown.headers["Authorization"] == "Bearer ***"
 
 
 async def test_another_model_needs_another_provider(provider: ReadyProvider) -> None:

@@ -10,23 +10,26 @@ from typing import Any, ClassVar
 import attrs
 
 from pepperpy.providers import (
+    Capabilities,
     Completion,
     CompletionStream,
     Embeddings,
+    Explanation,
+    Model,
     Provider,
-    ProviderAPIError,
     ProviderCapabilityError,
     ProviderConfig,
     ProviderConfigError,
-    ProviderContextLengthError,
     ProviderNotInitializedError,
 )
-from pepperpy.providers.dialect import EmbeddingLimits
-from pepperpy.providers.dialects.openai import OpenAIDialect
 from pepperpy.providers.http import HTTPProvider
+from pepperpy.providers.messages import Prompt
 
+from .dialect import CallingDialect, LocalDialect
 from .model import find_model
 from .server import ModelServer
+
+DIALECT = LocalDialect()
 
 
 def _positive(instance: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
@@ -62,6 +65,7 @@ class LocalProvider(Provider):
         self._changing = asyncio.Lock()
         self._server: ModelServer | None = None
         self._service: HTTPProvider | None = None
+        self._calling: HTTPProvider | None = None
 
     async def initialize(self) -> None:
         """Load the model, which takes seconds, in a process of its own."""
@@ -73,14 +77,15 @@ class LocalProvider(Provider):
             server = ModelServer(self._path, key, context_size=self.options.context_size, threads=self.options.threads)
             try:
                 address = await asyncio.to_thread(server.wait_until_ready)
-                self._service = await self._connect(address, key)
+                self._calling = await self._connect(_CallingService, address, key)
+                self._service = await self._connect(_Service, address, key)
             except BaseException:
                 server.stop()
                 raise
             self._server = server
 
-    async def _connect(self, address: str, key: str) -> HTTPProvider:
-        service = _Service(
+    async def _connect(self, kind: type[HTTPProvider], address: str, key: str) -> HTTPProvider:
+        service = kind(
             ProviderConfig(
                 self.config.provider_type,
                 api_key=key,
@@ -96,18 +101,32 @@ class LocalProvider(Provider):
     async def cleanup(self) -> None:
         """Close the connections and free the model."""
         async with self._changing:
-            service, self._service = self._service, None
+            services = self._service, self._calling
+            self._service = self._calling = None
             server, self._server = self._server, None
-            if service is not None:
+            for service in filter(None, services):
                 await service.cleanup()
             if server is not None:
                 await asyncio.to_thread(server.stop)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What every model can do here."""
+        return DIALECT.capabilities
+
     async def complete(
-        self, prompt: str, *, stream: bool = False, model: str | None = None, **options: Any
+        self, prompt: Prompt, *, stream: bool = False, model: str | None = None, **options: Any
     ) -> Completion | CompletionStream:
         """Complete a prompt: as `HTTPProvider.complete`, with the one model that is loaded."""
-        return await self._ready(model).complete(prompt, stream=stream, **options)
+        return await self._asked(model, options).complete(prompt, stream=stream, **options)
+
+    async def list_models(self) -> list[Model]:
+        """Return the one model that is loaded."""
+        return await self._ready(None).list_models()
+
+    def explain(self, prompt: Prompt, *, model: str | None = None, **options: Any) -> Explanation:
+        """Return what `complete` would send: as `HTTPProvider.explain`; the model must be loaded."""
+        return self._asked(model, options).explain(prompt, **options)
 
     async def embed(
         self, text: str, *, model: str | None = None, dimensions: int | None = None, **options: Any
@@ -126,6 +145,12 @@ class LocalProvider(Provider):
     ) -> Embeddings:
         """Embed many texts: as `HTTPProvider.embed_many`, with the same limits as `embed`."""
         return await self._ready(model, dimensions).embed_many(texts, batch_size=batch_size, **options)
+
+    def _asked(self, model: str | None, options: Mapping[str, Any]) -> HTTPProvider:
+        """Return the service for a call: one of its own where the answer has to be a call."""
+        service = self._ready(model)
+        free = options.get("tool_choice") in (None, "auto", "none")
+        return service if free or self._calling is None else self._calling
 
     def _ready(self, model: str | None, dimensions: int | None = None) -> HTTPProvider:
         self._check_initialized()
@@ -150,14 +175,12 @@ class LocalProvider(Provider):
 class _Service(HTTPProvider):
     """The server of the model: one more that speaks the OpenAI wire format."""
 
-    def make_dialect(self) -> OpenAIDialect:
-        return _Dialect(embedding_limits=EmbeddingLimits(inputs=64))
+    def make_dialect(self) -> LocalDialect:
+        return DIALECT
 
 
-class _Dialect(OpenAIDialect):
-    """The OpenAI wire format with the one error that llama.cpp takes for its own."""
+class _CallingService(HTTPProvider):
+    """The same server, asked for nothing but a call."""
 
-    def make_error(self, status: int, fields: Mapping[str, Any], message: str, **rest: Any) -> ProviderAPIError:
-        if "too large to process" in message:
-            rest.update(kind=ProviderContextLengthError, retryable=False)
-        return super().make_error(status, fields, message, **rest)
+    def make_dialect(self) -> CallingDialect:
+        return CallingDialect()

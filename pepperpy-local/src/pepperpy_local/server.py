@@ -15,6 +15,8 @@ from typing import IO, Any, cast
 
 from pepperpy.providers.domain import ProviderConfigError
 
+from .template import template_with_tools
+
 LONGEST_TEXT = 2048
 """How many tokens a text to embed may have: twice as many would take another 500 MB of memory."""
 
@@ -78,6 +80,8 @@ def load(order: dict[str, Any]) -> Any:
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.api_keys = [order["key"]]
+    if (template := template_with_tools(Path(order["path"]))) is not None:
+        parameters.chat_template = template
     parameters.embedding = True
     parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     # A text to embed has to fit in one batch, and what llama.cpp sets aside is enough for 512 tokens only.

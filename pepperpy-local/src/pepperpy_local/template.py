@@ -1,0 +1,67 @@
+"""Teach a model's chat template to speak of tools, where it cannot."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from pathlib import Path
+
+_KEY = b"tokenizer.chat_template"
+_STRING = 8
+_HEAD = 64 * 2**20
+"""Where in the file the key is looked for: what describes a model stands before its weights."""
+
+# What llama.cpp takes for a model that brings none.
+_CHATML = """\
+{% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endfor %}\
+{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"""
+
+# It writes tools, calls and results into the texts of the messages, and hands those to the model's own template, whose
+# tags stay its own. llama.cpp finds out by itself how calls are written here, and reads them from the answer.
+_TOOLS = """\
+{%- set ns = namespace(messages=[], head="") -%}
+{%- if tools -%}
+{%- set ns.head = "You may call these functions, given as JSON schemas:\\n" -%}
+{%- for tool in tools -%}{%- set ns.head = ns.head + (tool | tojson) + "\\n" -%}{%- endfor -%}
+{%- set ns.head = ns.head + "To call one, write only this, and wait for its result:\\n\
+<tool_call>\\n{\\"name\\": \\"the function\\", \\"arguments\\": {}}\\n</tool_call>\\n\
+When you know enough, answer in words.\\n\\n" -%}
+{%- endif -%}
+{%- for message in messages -%}
+{%- if message.role == "tool" -%}
+{%- set ns.messages = ns.messages + [{"role": "user", "content": "The function returned: " + message.content}] -%}
+{%- elif message.tool_calls -%}
+{%- set ns.text = message.content or "" -%}
+{%- for call in message.tool_calls -%}
+{%- set ns.text = ns.text + "<tool_call>\\n{\\"name\\": \\"" + call.function.name + "\\", \\"arguments\\": " \
++ (call.function.arguments | tojson) + "}\\n</tool_call>" -%}
+{%- endfor -%}
+{%- set ns.messages = ns.messages + [{"role": "assistant", "content": ns.text}] -%}
+{%- elif ns.head and message.content is string and message.role in ["system", "user"] -%}
+{%- set ns.messages = ns.messages + [{"role": message.role, "content": ns.head + message.content}] -%}
+{%- set ns.head = "" -%}
+{%- else -%}
+{%- set ns.messages = ns.messages + [message] -%}
+{%- endif -%}
+{%- endfor -%}
+{%- set messages = ns.messages -%}"""
+
+
+def template_with_tools(path: Path) -> str | None:
+    """Return a chat template for a model whose own one cannot speak of tools, or None where it can."""
+    template = read_template(path)
+    if template is None:
+        template = _CHATML
+    return None if "tools" in template else _TOOLS + template
+
+
+def read_template(path: Path) -> str | None:
+    """Return the chat template that a GGUF file carries, or None."""
+    mark = struct.pack("<Q", len(_KEY)) + _KEY + struct.pack("<I", _STRING)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place = content.find(mark, 0, _HEAD)
+        if place < 0 or len(content) < place + len(mark) + 8:
+            return None
+        begin = place + len(mark) + 8
+        (length,) = struct.unpack_from("<Q", content, begin - 8)
+        return content[begin : begin + length].decode("utf-8", "replace")
