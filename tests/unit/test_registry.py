@@ -139,6 +139,7 @@ BROKEN = {
     "exits in the hook": GOOD.replace("    yield", "    raise SystemExit\n    yield"),
     "has no provider": GOOD.replace("(Provider):", ":"),
     "has an instance": GOOD.replace('"acme", Acme,', '"acme", object(),'),
+    "raises what has no text": "class E(Exception):\n    def __str__(self): raise ValueError\nraise E",
     "is too new": GOOD.replace("default_model", f"api_version={API_VERSION + 1}, default_model"),
     "is too old": GOOD.replace("default_model", f"api_version={OLDEST_API_VERSION - 1}, default_model"),
 }
@@ -163,12 +164,24 @@ def test_a_broken_plugin_harms_itself_alone(plugin: Plugins, source: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("version", "hint"), [(API_VERSION + 1, "newer.*upgrade pepperpy-core"), (OLDEST_API_VERSION - 1, "older.*upgrade")]
+    ("version", "hint"),
+    [
+        (API_VERSION + 1, "newer than.*; upgrade pepperpy-core, or install an older version of that distribution$"),
+        (OLDEST_API_VERSION - 1, "older than.*; upgrade that distribution$"),
+        ("'1'", "its api_version must be an int, not str; upgrade or uninstall that distribution$"),
+    ],
 )
-def test_versions_that_do_not_fit_say_what_to_upgrade(plugin: Plugins, version: int, hint: str) -> None:
+def test_versions_that_do_not_fit_say_what_to_upgrade(plugin: Plugins, version: object, hint: str) -> None:
     """A plugin for another interface is refused in words."""
     point = plugin(GOOD.replace("default_model", f"api_version={version}, default_model"))
     with pytest.raises(ProviderPluginError, match=hint):
+        ProviderRegistry(lambda: [point]).get("acme")
+
+
+def test_an_entry_point_that_is_no_module_s_name(plugin: Plugins) -> None:
+    """A value that nothing can be imported by is a plugin that did not load."""
+    point = EntryPoint("acme", "acme plugin!", "pepperpy.providers")
+    with pytest.raises(ProviderPluginError, match="an unknown distribution, did not load"):
         ProviderRegistry(lambda: [point]).get("acme")
 
 

@@ -13,6 +13,7 @@ import pluggy
 
 from . import hookspecs
 from ._config import check_provider_type, did_you_mean
+from ._discovery import identify, readable_entry_points
 from ._provider import Provider
 from .domain import ProviderConfigError, ProviderNotFoundError, ProviderPluginError
 from .hookspecs import ProviderSpec
@@ -22,7 +23,10 @@ GROUP = "pepperpy.providers"
 
 def installed_entry_points() -> Iterable[importlib.metadata.EntryPoint]:
     """Return the entry points of our group, from metadata alone."""
-    return importlib.metadata.entry_points(group=GROUP)
+    try:
+        return importlib.metadata.entry_points(group=GROUP)
+    except Exception:  # noqa: BLE001 -- one distribution's broken metadata, whoever's, must not hide all others
+        return readable_entry_points(GROUP)
 
 
 class ProviderRegistry:
@@ -119,14 +123,14 @@ class ProviderRegistry:
             return _choose(point.name, specs)
         except (Exception, SystemExit) as error:
             # Undone whole, so that a later attempt, after the plugin was mended, starts afresh.
-            root = point.module.partition(".")[0]
+            root = point.value.partition(":")[0].partition(".")[0].strip()
             for added in set(sys.modules) - before:
                 if added.partition(".")[0] == root:
                     del sys.modules[added]
-            reason = error.message if isinstance(error, ProviderPluginError) else f"{type(error).__name__}: {error}"
+            reason = error.message if isinstance(error, ProviderPluginError) else describe(error)
+            advice = error.advice if isinstance(error, UnfitPluginError) else "upgrade or uninstall that distribution"
             raise ProviderPluginError(
-                f"the plugin of {point.name!r}, {point.value} of {owner}, did not load: {reason}; "
-                "upgrade or uninstall that distribution",
+                f"the plugin of {point.name!r}, {point.value} of {owner}, did not load: {reason}; {advice}",
                 provider_type=point.name,
                 details={"distribution": owner, "entry_point": point.value},
             ) from error
@@ -143,22 +147,56 @@ def _choose(name: str, specs: list[ProviderSpec]) -> ProviderSpec:
             raise ProviderPluginError(f"its hook yields a {type(spec).__name__}, where a ProviderSpec is due")
         if spec.name != name:
             continue
+        # First, because what else is amiss may be so for that reason.
+        check_api_version(spec.api_version)
         if not _is_provider(spec.provider):
             raise ProviderPluginError(f"{spec.provider!r} is no subclass of Provider")
-        if spec.api_version > hookspecs.API_VERSION:
-            raise ProviderPluginError(
-                f"it was written to interface {spec.api_version}, newer than this core's {hookspecs.API_VERSION}: "
-                "upgrade pepperpy-core"
-            )
-        if spec.api_version < hookspecs.OLDEST_API_VERSION:
-            raise ProviderPluginError(
-                f"it was written to interface {spec.api_version}, older than {hookspecs.OLDEST_API_VERSION}, "
-                "the oldest that this core serves"
-            )
         return spec
     if not specs:
         raise ProviderPluginError("it has no hook pepperpy_providers(), or the hook yields nothing")
     raise ProviderPluginError(f"its hook yields {', '.join(repr(spec.name) for spec in specs)}, but not {name!r}")
+
+
+class UnfitPluginError(ProviderPluginError):
+    """A plugin and this core were written to interfaces that don't meet; raised as the cause of the public error.
+
+    Args:
+        message: What does not fit.
+        state: "too-new" or "too-old", of the plugin.
+        advice: What to do.
+    """
+
+    def __init__(self, message: str, state: str = "", advice: str = "") -> None:
+        super().__init__(message)
+        self.state = state
+        self.advice = advice
+
+
+def check_api_version(version: object) -> None:
+    """Raise unless a plugin that was written to this version of the interface can be used."""
+    newest, oldest = hookspecs.API_VERSION, hookspecs.OLDEST_API_VERSION
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise ProviderPluginError(f"its api_version must be an int, not {type(version).__name__}")
+    if version > newest:
+        raise UnfitPluginError(
+            f"it was written to interface {version}, newer than {newest}, the newest that this pepperpy-core serves",
+            "too-new",
+            "upgrade pepperpy-core, or install an older version of that distribution",
+        )
+    if version < oldest:
+        raise UnfitPluginError(
+            f"it was written to interface {version}, older than {oldest}, the oldest that this pepperpy-core serves",
+            "too-old",
+            "upgrade that distribution",
+        )
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's class and text, also where the text cannot be had: it is a plugin's error."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 -- whatever a plugin's __str__ raises
+        return type(error).__name__
 
 
 def _is_provider(thing: object) -> bool:
@@ -166,7 +204,10 @@ def _is_provider(thing: object) -> bool:
 
 
 def _distribution(point: importlib.metadata.EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+    if not point.dist:
+        return "an unknown distribution"
+    name, version = identify(point.dist)
+    return f"{name or 'a distribution without a name'} {version or '(no version)'}"
 
 
 def _spell(provider: type[Provider]) -> str:

@@ -1,0 +1,1 @@
+"""The command `pepperpy`: what is installed, and what is wrong with it. No plugin is imported in its process."""
