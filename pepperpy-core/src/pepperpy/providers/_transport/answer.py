@@ -44,14 +44,22 @@ class ByteStream:
     ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
-        self._response: aiohttp.ClientResponse | None = response
         self._content = response.content
         self._session = session
         self._translate = translate
         self._room = limit
         self._inflater: Inflater | None = None
         self._packed = memoryview(b"")
-        session.under_way.add(response)
+        self._silence: Silence | None = None
+        # Of a body that has come to its end already, aiohttp has given the connection back to the pool.
+        self._response = None if self._content.is_eof() else response
+        if self._response is not None:
+            session.under_way.add(response)
+
+    def bound_silences(self, seconds: float | None) -> None:
+        """Bound each silence from here on, by one timer for all of them."""
+        if seconds is not None and self._response is not None:
+            self._silence = Silence(self._response, self._session.loop, seconds)
 
     @property
     def request_id(self) -> str | None:
@@ -75,15 +83,18 @@ class ByteStream:
         try:
             if "Content-Encoding" in self.headers:
                 chunk = await self._read_packed()
-            else:
+            elif (silence := self._silence) is None:
                 chunk = await self._content.readany()
+            else:
+                # What _read_sent does, without a coroutine more for each piece.
+                silence.begin()
+                chunk = await self._content.readany()
+                silence.since = None
             self._room -= len(chunk)
             if self._room < 0:
                 raise BodyTooLarge("too large")
             if not chunk:
-                # With the body's end aiohttp has given the connection back to the pool.
-                self._session.under_way.discard(self._response)
-                self._response = None
+                self.close()
             return chunk
         except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
             if rest := self._unread():
@@ -93,15 +104,23 @@ class ByteStream:
         self.close()
         raise error
 
+    async def _read_sent(self) -> bytes:
+        if (silence := self._silence) is None:
+            return await self._content.readany()
+        silence.begin()
+        sent = await self._content.readany()
+        silence.since = None
+        return sent
+
     async def _read_packed(self) -> bytes:
         if self._inflater is None:
             encoding = self.headers["Content-Encoding"].strip().lower()
             if encoding in ("", "identity"):
-                return await self._content.readany()
+                return await self._read_sent()
             self._inflater = Inflater(encoding)
         while True:
             if not self._packed:
-                self._packed = memoryview(await self._content.readany())
+                self._packed = memoryview(await self._read_sent())
                 if not self._packed:
                     self._inflater.close()
                     return b""
@@ -116,6 +135,19 @@ class ByteStream:
         # A cut makes aiohttp withhold what had come before it, which a slow consumer has not read yet but is owed.
         buffer = getattr(self._content, "_buffer", None)
         return self._content._read_nowait(-1) if buffer and self._inflater is None else b""
+
+    def read_whole(self) -> bytes | None:
+        """Return the whole body where it has come already, as nearly every plain answer has; else None."""
+        if self._response is not None or "Content-Encoding" in self.headers:
+            return None
+        try:
+            body = self._content.read_nowait()
+            if len(body) > self._room:
+                raise BodyTooLarge("too large")
+            return body
+        except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
+            error = self._translate(fault.with_traceback(None))
+        raise error
 
     async def read_to_end(self) -> bytes:
         """Return the whole body."""
@@ -144,6 +176,9 @@ class ByteStream:
         A little is read on for the body's end, so that the connection goes back to the pool; one that has no end
         there is closed.
         """
+        if self._content.is_eof():
+            self.close()
+            return
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 room = DRAIN_BYTES
@@ -160,13 +195,61 @@ class ByteStream:
         if response is None or self._session.is_gone():
             return
         if self._session.is_here():
-            self._close(response)
+            let_go(response, self._session, self._silence)
         else:
-            self._session.loop.call_soon_threadsafe(self._close, response)
-
-    def _close(self, response: aiohttp.ClientResponse) -> None:
-        self._session.under_way.discard(response)
-        response.close()
+            self._session.loop.call_soon_threadsafe(let_go, response, self._session, self._silence)
 
     def __del__(self) -> None:
-        self.close()
+        if self._response is not None:
+            self.close()
+
+
+def let_go(response: aiohttp.ClientResponse, session: Session, silence: Silence | None) -> None:
+    """Close an answer's connection, in its loop."""
+    session.under_way.discard(response)
+    if silence is not None:
+        silence.close()
+    if not response.content.is_eof():
+        response.close()
+
+
+class Silence:
+    """Ends the reading of a body that says nothing for too long while somebody waits for it.
+
+    One timer does for all silences of a body: when it goes off, it looks when the last one began. aiohttp makes and
+    cancels one for each piece that comes.
+
+    Attributes:
+        since: When somebody began to wait, by the loop's clock; None where nobody waits.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.since: float | None = None
+        self._content = response.content
+        self._loop = loop
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+        connection = response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = None
+
+    def begin(self) -> None:
+        """Note that somebody begins to wait."""
+        self.since = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_at(self.since + self._seconds, self._look)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        if self.since is None:
+            return
+        end = self.since + self._seconds
+        if self._loop.time() < end:
+            self._timer = self._loop.call_at(end, self._look)
+        else:
+            self._content.set_exception(aiohttp.SocketTimeoutError("nothing came"))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode, urlsplit
-
-import aiohttp
 
 from .._codec import dumps, loads
 from .._config import Timeouts
@@ -25,6 +24,7 @@ from ..domain import (
 )
 from . import retry
 from .answer import ByteStream
+from .bounds import Bounds
 from .faults import translate
 from .session import Sessions, StaleConnection
 from .sse import SSEDecoder
@@ -41,7 +41,7 @@ STALE_AT_MOST = 1_000
 
 LARGE_BODY = 2**20
 
-ERROR_BODY_SECONDS = 10.0
+_STREAM_HEADERS = {"Accept": "text/event-stream"}
 
 CLEANED_UP = "the provider was cleaned up while the call was under way"
 
@@ -80,25 +80,15 @@ class HTTPTransport:
     ) -> None:
         self._base_url = base_url
         self._secrets = secrets
-        self._attempt_seconds = timeouts.attempt
-        self._error_seconds = min(ERROR_BODY_SECONDS, timeouts.idle or ERROR_BODY_SECONDS)
+        self._bounds = Bounds(timeouts)
         self._authorize = authorize
         self._host = urlsplit(base_url).hostname
         self._parse_error = parse_error
         self._max_retries = max_retries
         self._max_retry_wait = max_retry_wait
         self._max_response_bytes = max_response_bytes
-        self._stream_timeout = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_read=timeouts.idle)
-        self._sessions = Sessions(
-            base_url,
-            headers,
-            timeout=aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect),
-            trust_env=trust_env,
-        )
+        self._sessions = Sessions(base_url, headers, trust_env=trust_env)
         self._budget = retry.RetryBudget()
-        # The first silence begins with the connection; the bound is on what is no byte of an answer yet.
-        silences = (timeouts.connect, timeouts.idle)
-        self._first_silence = None if None in silences else sum(filter(None, silences))
         self._open = False
 
     def open(self) -> None:
@@ -110,44 +100,54 @@ class HTTPTransport:
         self._open = False
         await self._sessions.close()
 
-    async def post(self, request: Request, parse: Callable[[Any], T]) -> tuple[T, int]:
+    def post(self, request: Request, parse: Callable[[Any], T]) -> Coroutine[Any, Any, tuple[T, int]]:
         """Send a request and return its answer as `parse` reads it, with the number of requests it took.
 
         Raises:
             ProviderError: It failed, and so did the retries that it was worth.
         """
-        body = encode(request)
+        # A plain function, as are some below it: each coroutine costs again whenever the call waits.
+        return self.retrying(functools.partial(self._post, request, encode(request), self._bounds_of(request), parse))
 
-        async def attempt() -> T:
-            source = await self._within_attempt(self._send(request, body, None))
-            try:
-                return parse(decode(await source.read_to_end()))
-            except ProviderAPIError as error:
-                error.details["status"] = source.status
-                if source.request_id is not None:
-                    error.details.setdefault("request_id", source.request_id)
-                raise
-            finally:
-                source.close()
-
-        return await self.retrying(attempt)
-
-    async def stream(self, request: Request, begin: Callable[[ByteStream], Awaitable[T]]) -> tuple[T, int]:
+    def stream(
+        self, request: Request, begin: Callable[[ByteStream], Awaitable[T]]
+    ) -> Coroutine[Any, Any, tuple[T, int]]:
         """Send a request, hand the open answer to `begin`, and return what that makes of it.
 
         What `begin` raises counts as a failed attempt: nothing was handed out yet.
         """
-        body = encode(request)
+        return self.retrying(functools.partial(self._stream, request, encode(request), self._bounds_of(request), begin))
 
-        async def attempt() -> T:
-            source = await self._send(request, body, self._stream_timeout)
-            try:
-                return await begin(source)
-            except BaseException:
-                source.close()
-                raise
+    def _bounds_of(self, request: Request) -> Bounds:
+        return self._bounds if request.timeouts is None else Bounds(request.timeouts)
 
-        return await self.retrying(attempt)
+    async def _post(self, request: Request, body: bytes | None, bounds: Bounds, parse: Callable[[Any], T]) -> T:
+        answer = await self._send(request, body, bounds)
+        try:
+            if not 200 <= answer.status < 300:
+                raise await self._error(answer, bounds)
+            whole = answer.read_whole()
+            return parse(decode(await answer.read_to_end() if whole is None else whole))
+        except ProviderAPIError as error:
+            error.details["status"] = answer.status
+            if answer.request_id is not None:
+                error.details.setdefault("request_id", answer.request_id)
+            raise
+        finally:
+            answer.close()
+
+    async def _stream(
+        self, request: Request, body: bytes | None, bounds: Bounds, begin: Callable[[ByteStream], Awaitable[T]]
+    ) -> T:
+        answer = await self._send(request, body, bounds)
+        try:
+            if not 200 <= answer.status < 300:
+                raise await self._error(answer, bounds)
+            answer.bound_silences(bounds.idle)
+            return await begin(answer)
+        except BaseException:
+            answer.close()
+            raise
 
     async def retrying(self, attempt: Callable[[], Awaitable[T]]) -> tuple[T, int]:
         """Run `attempt` until it succeeds, fails for good, or no retry is left."""
@@ -204,50 +204,52 @@ class HTTPTransport:
         if not self._open:
             raise ProviderNotInitializedError(CLEANED_UP)
 
-    async def _send(self, request: Request, body: bytes | None, timeout: aiohttp.ClientTimeout | None) -> ByteStream:
-        """Send once and return the answer with a good status, its body unread."""
-        headers = SecretDict()
-        if request.stream:
-            headers["Accept"] = "text/event-stream"
-        if request.form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        if request.headers:
-            headers.update(sealed(request.headers))
-        if self._authorize is not None:
-            headers.update(sealed(await self._authorize(None)))
-        answer = await self._exchange(request, body, headers, timeout)
-        if answer.status == 401 and self._authorize is not None:
+    def _send(self, request: Request, body: bytes | None, bounds: Bounds) -> Coroutine[Any, Any, ByteStream]:
+        """Send once and return the answer, its body unread."""
+        headers = _STREAM_HEADERS if request.stream else None
+        if request.form is not None or request.headers or self._authorize is not None:
+            headers = SecretDict(headers or ())
+            if request.form is not None:
+                headers["Content-Type"] = "application/x-www-form-urlencoded"
+            if request.headers:
+                headers.update(sealed(request.headers))
+            if self._authorize is not None:
+                seconds = bounds.first_silence if request.stream else bounds.attempt
+                return self._within_attempt(self._authorized(self._authorize, request, body, bounds, headers), seconds)
+        return self._exchange(request, body, bounds, headers)
+
+    async def _authorized(
+        self, authorize: Authorize, request: Request, body: bytes | None, bounds: Bounds, headers: SecretDict
+    ) -> ByteStream:
+        headers.update(sealed(await authorize(None)))
+        answer = await self._exchange(request, body, bounds, headers)
+        if answer.status == 401:
             await answer.finish()
-            headers.update(sealed(await self._authorize(headers)))
-            answer = await self._exchange(request, body, headers, timeout)
-        if 200 <= answer.status < 300:
-            return answer
-        try:
-            error = await self._error(answer)
-        finally:
-            answer.close()
-        raise error
+            headers.update(sealed(await authorize(headers)))
+            answer = await self._exchange(request, body, bounds, headers)
+        return answer
 
     async def _exchange(
-        self, request: Request, body: bytes | None, headers: SecretDict, timeout: aiohttp.ClientTimeout | None
+        self, request: Request, body: bytes | None, bounds: Bounds, headers: Mapping[str, str] | None
     ) -> ByteStream:
-        self._check_open()
-        session = await self._sessions.get()
-        how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        started = time.perf_counter()
+        if not self._open:
+            raise ProviderNotInitializedError(CLEANED_UP)
+        session = self._sessions.current() or await self._sessions.get()
+        logged = logger.isEnabledFor(logging.DEBUG)
+        started = time.perf_counter() if logged else 0
+        large = body is not None and len(body) > LARGE_BODY
         for _ in range(STALE_AT_MOST):
-            # A file for a large body, which aiohttp writes piece by piece; a new one each time, for it is read.
-            data = io.BytesIO(body) if body is not None and len(body) > LARGE_BODY else body
             sending = session.http.request(
                 request.method,
                 self._base_url + request.path,
-                data=data,
+                # A file for a large body, which aiohttp writes piece by piece; a new one each time, for it is read.
+                data=io.BytesIO(body or b"") if large else body,
                 headers=headers,
                 allow_redirects=False,
-                **how,
+                timeout=bounds.stream if request.stream else bounds.plain,
             )
             try:
-                response = await (sending if timeout is None else self._within_first_silence(sending))
+                response = await (self._within_first_silence(sending, bounds) if request.stream else sending)
             except StaleConnection as stale:
                 error = self._translate(stale)
             except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
@@ -255,17 +257,16 @@ class HTTPTransport:
                 break
             else:
                 answer = ByteStream(response, session, self._translate, self._max_response_bytes)
-                self._log(request, answer, started)
+                if logged:
+                    self._log(request, answer, started)
                 return answer
         # Out here, so that aiohttp's error, whose repr holds the headers, is neither its context nor in a frame.
         raise error
 
-    async def _within_attempt(self, sending: Awaitable[ByteStream]) -> ByteStream:
-        """Bound a plain attempt as a whole, where it may take more than the one exchange that aiohttp bounds."""
-        if self._authorize is None:
-            return await sending
+    async def _within_attempt(self, sending: Awaitable[ByteStream], seconds: float | None) -> ByteStream:
+        """Bound what may take more than the one exchange that aiohttp bounds."""
         try:
-            async with asyncio.timeout(self._attempt_seconds):
+            async with asyncio.timeout(seconds):
                 return await sending
         except TimeoutError as fault:
             if isinstance(fault, ProviderError):
@@ -273,27 +274,26 @@ class HTTPTransport:
             error = self._translate(fault)
         raise error
 
-    async def _within_first_silence(self, sending: Awaitable[T]) -> T:
-        """Bound what aiohttp does not where a stream as a whole has no bound: a name or an upload that hangs."""
-        async with asyncio.timeout(self._first_silence):
+    async def _within_first_silence(self, sending: Awaitable[T], bounds: Bounds) -> T:
+        """Bound what aiohttp does not where a stream as a whole has no bound: an upload that hangs, headers that drip."""
+        async with asyncio.timeout(bounds.first_silence):
             return await sending
 
     def _log(self, request: Request, answer: ByteStream, started: float) -> None:
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "answered: method=%s host=%s status=%d seconds=%.3f request_id=%s",
-                request.method,
-                self._host,
-                answer.status,
-                time.perf_counter() - started,
-                redact(answer.request_id, self._secrets()),
-            )
+        logger.debug(
+            "answered: method=%s host=%s status=%d seconds=%.3f request_id=%s",
+            request.method,
+            self._host,
+            answer.status,
+            time.perf_counter() - started,
+            redact(answer.request_id, self._secrets()),
+        )
 
-    async def _error(self, answer: ByteStream) -> ProviderAPIError:
+    async def _error(self, answer: ByteStream, bounds: Bounds) -> ProviderAPIError:
         if 300 <= answer.status < 400:
             error = api_error(answer.status, "a redirect, which is not followed")
         else:
-            body = await answer.read_error(self._error_seconds)
+            body = await answer.read_error(bounds.error_body)
             error = self._parse_error(answer.status, decode_error(body))
             if body:
                 error.details.setdefault("body", cut(body.decode("utf-8", "replace")))

@@ -13,8 +13,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest, ClientResponse
 from aiohttp.connector import Connection
+from aiohttp.http_writer import StreamWriter
+from aiohttp.payload import BytesPayload
+from aiohttp.typedefs import LooseHeaders
 
 from .body import ENCODINGS
 
@@ -31,6 +35,12 @@ class StaleConnection(aiohttp.ClientConnectionError):
     """A pooled connection was closed, or holds bytes that nobody asked for; nothing was sent on it."""
 
 
+# Whose insides are known: with any other, requests are sent as it sends them.
+_KNOWN_AIOHTTP = aiohttp.__version__.startswith("3.14.")
+# Long enough for a thousand messages; what is longer is written piece by piece.
+_AT_ONCE_BYTES = 256 * 1024
+
+
 class CarefulRequest(ClientRequest):
     """A request that looks at its connection before it writes.
 
@@ -42,14 +52,50 @@ class CarefulRequest(ClientRequest):
         protocol = conn.protocol
         if protocol is None or protocol.should_close:
             raise StaleConnection("the connection is used up")
-        unread = getattr(protocol, "unread", None)
-        if unread is None:
+        try:
+            unread = protocol.unread  # type: ignore[attr-defined]
+        except AttributeError:
             # The first time there is nothing to look for: what a fresh TLS connection holds unread are the tickets of
             # its handshake.
             protocol.unread = _look_at(conn.transport)  # type: ignore[attr-defined]
-        elif unread():
-            raise StaleConnection("the connection is used up")
+        else:
+            if unread():
+                raise StaleConnection("the connection is used up")
+        body = self._body
+        if (
+            type(body) is BytesPayload
+            and len(body._value) <= _AT_ONCE_BYTES
+            and not (self.proxy or self.chunked or self.compress or self._continue or protocol.writing_paused)
+            and _KNOWN_AIOHTTP
+        ):
+            return await self._send_at_once(protocol, body._value)
         return await super().send(conn)
+
+    async def _send_at_once(self, protocol: ResponseHandler, body: bytes) -> ClientResponse:
+        """Write head and body in one step; aiohttp makes a task for each body, the dearest part of a small request."""
+        writer = StreamWriter(protocol, self.loop)
+        await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
+        await writer.write_eof(body)
+        protocol.start_timeout()
+        self.response = self.response_class(
+            self.method,
+            self.original_url,
+            writer=None,
+            continue100=None,
+            timer=self._timer,
+            request_info=self.request_info,
+            traces=self._traces,
+            loop=self.loop,
+            session=self._session,
+            stream_writer=writer,
+        )
+        return self.response
+
+    def update_headers(self, headers: LooseHeaders | None) -> None:
+        """Take over the headers in one step; aiohttp adds each by itself."""
+        super().update_headers(None)
+        if headers:
+            self.headers.update(headers)
 
 
 def _look_at(transport: asyncio.Transport | None) -> Callable[[], object]:
@@ -77,7 +123,6 @@ class Session:
     Attributes:
         http: The aiohttp session.
         loop: The loop that it belongs to.
-        pid: The process that it belongs to.
         under_way: Open answers and waits. They are ended with the session: aiohttp lets the reader of an answer whose
             connector was closed wait for ever.
     """
@@ -86,7 +131,7 @@ class Session:
         self.http = http
         self.under_way: set[Closable] = set()
         self.loop = asyncio.get_running_loop()
-        self.pid = os.getpid()
+        self._disowned = False
         self._janitor = self._close_with_the_loop()
         _live.add(self)
 
@@ -99,7 +144,7 @@ class Session:
 
     def is_gone(self) -> bool:
         """Tell whether its loop is closed or another process's, so that nothing in it can be closed in order."""
-        return self.loop.is_closed() or self.pid != os.getpid()
+        return self._disowned or self.loop.is_closed()
 
     def disown(self) -> None:
         """Let go of the connections of a session that is gone, without a word to its loop.
@@ -107,6 +152,7 @@ class Session:
         A closed loop closes nothing any more. That of a parent process has its selector in common with the child's
         copy: to close a connection in order there would make the parent deaf to it.
         """
+        self._disowned = True
         connector: Any = self.http.connector
         if connector is None:
             return
@@ -168,25 +214,25 @@ class Sessions:
     Args:
         base_url: The origin of all requests, for which a proxy is looked up.
         headers: Sent with every request; the key is among them.
-        timeout: aiohttp's bounds for one plain request.
         trust_env: Whether the environment's proxies are used; its .netrc never is.
     """
 
-    def __init__(
-        self, base_url: str, headers: Mapping[str, str], *, timeout: aiohttp.ClientTimeout, trust_env: bool
-    ) -> None:
+    def __init__(self, base_url: str, headers: Mapping[str, str], *, trust_env: bool) -> None:
         self._base_url = base_url
         self._headers = headers
-        self._timeout = timeout
         self._trust_env = trust_env
         self._sessions: dict[asyncio.AbstractEventLoop, Session] = {}
 
+    def current(self) -> Session | None:
+        """Return the session of the running loop, if it has one."""
+        session = self._sessions.get(asyncio.get_running_loop())
+        return None if session is None or session.http.closed else session
+
     async def get(self) -> Session:
-        """Return the session of the running loop."""
+        """Return the session of the running loop, a new one where it has none."""
+        if (current := self.current()) is not None:
+            return current
         loop = asyncio.get_running_loop()
-        session = self._sessions.get(loop)
-        if session is not None and not session.http.closed:
-            return session
         for ended in [known for known, session in self._sessions.items() if session.is_gone()]:
             self._sessions.pop(ended).disown()
         # Entered before the first await, so that calls that begin together share it.
@@ -197,7 +243,6 @@ class Sessions:
     def _make(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             headers={**_HEADERS, **self._headers},
-            timeout=self._timeout,
             # No limit: a call that waited for a pooled connection would take that for the service's silence.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),

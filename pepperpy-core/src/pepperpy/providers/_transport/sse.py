@@ -1,4 +1,4 @@
-"""Server-sent events from bytes, without I/O."""
+"""Events from bytes, without I/O: server-sent ones, and JSON line by line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ _MAX_STRAY_BYTES = 1024 * 1024
 
 class EventTooLarge(Exception):
     """An event has no end within the limit."""
+
+
+# The first letters of the fields data, event and id, and of a comment: no JSON begins with one.
+_FIELDS = (b"d", b"e", b"i", b":")
 
 
 class SSEDecoder:
@@ -42,6 +46,9 @@ class SSEDecoder:
         if b"\r" in chunk or self._after_cr:
             chunk = self._with_line_feeds(chunk)
         buffer = self._buffer
+        if self._begun and not buffer and chunk.endswith(b"\n\n"):
+            # Whole events, as most reads bring them: nothing is kept.
+            return self._split(chunk)
         buffer += chunk
         if not self._begun:
             if len(buffer) < 3 and codecs.BOM_UTF8.startswith(buffer):
@@ -55,15 +62,15 @@ class SSEDecoder:
             if self._searched > self._max_event_bytes:
                 raise EventTooLarge
             return []
-        blocks = bytes(buffer[:end]).split(b"\n\n")
+        whole = bytes(buffer[: end + 2])
         del buffer[: end + 2]
         self._searched = 0
-        return self._events(blocks)
+        return self._split(whole)
 
     @property
     def document(self) -> bytes:
         """What has come outside of events, if it may be a JSON document that is complete; else nothing."""
-        if not (self.stray or self._buffer.startswith((b"{", b"["))):
+        if not (self.stray or (self._buffer and self._buffer.startswith((b"{", b"[")))):
             return b""
         document = bytes(self.stray + self._buffer).strip()
         return document if document.startswith((b"{", b"[")) and document.endswith((b"}", b"]")) else b""
@@ -83,6 +90,15 @@ class SSEDecoder:
         if chunk.endswith(b"\r"):
             self._after_cr = True
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _split(self, whole: bytes) -> list[bytes]:
+        """Return the data of some whole events, each with the blank line behind it."""
+        if whole.startswith(b"data: "):
+            # All at once, where each is one line of data and no line end is left within any.
+            events = whole[6:-2].split(b"\n\ndata: ")
+            if whole.count(b"\n") == 2 * len(events) and b"" not in events:
+                return events
+        return self._events(whole[:-2].split(b"\n\n"))
 
     def _events(self, blocks: list[bytes]) -> list[bytes]:
         events = []
@@ -110,19 +126,67 @@ class SSEDecoder:
         return Event(joined, name) if name else joined
 
 
-class WholeBody:
-    """Stands in for a decoder where the body is no event stream but one document: all of it is `stray`."""
+class LineDecoder:
+    """Turns a body of JSON values, one on each line, into their bytes.
+
+    Attributes:
+        stray: Empty: there is nothing beside the lines.
+    """
 
     document = b""
 
-    def __init__(self) -> None:
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.stray = bytearray()
+        self._max_event_bytes = max_event_bytes
+        self._rest = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Keep the bytes."""
+        """Take some bytes and return the lines that end in them.
+
+        Raises:
+            EventTooLarge: A line that has no end yet is longer than the limit.
+        """
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > self._max_event_bytes:
+            raise EventTooLarge
+        return [line for line in lines if line and not line.isspace()]
+
+    def close(self) -> list[bytes]:
+        """Return a last line that has no end."""
+        line, self._rest = self._rest, b""
+        return [line] if line and not line.isspace() else []
+
+
+class WholeBody:
+    """Stands in for a decoder where the body is said to be one document: all of it is `stray`.
+
+    Unless it begins as no JSON does: some gateways put that label on an event stream too.
+    """
+
+    def __init__(self) -> None:
+        self.stray = bytearray()
+        self._begun = False
+        self._events: SSEDecoder | None = None
+
+    @property
+    def document(self) -> bytes:
+        """What has come outside of events, if it may be a JSON document that is complete; else nothing."""
+        return b"" if self._events is None else self._events.document
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Keep the bytes, or return the data of the events that end in them."""
+        if not self._begun:
+            chunk = (bytes(self.stray) + chunk).lstrip()
+            self.stray.clear()
+            self._begun = bool(chunk)
+            if chunk.startswith(_FIELDS):
+                self._events = SSEDecoder()
+                self.stray = self._events.stray
+        if self._events is not None:
+            return self._events.feed(chunk)
         self.stray += chunk
         return []
 
     def close(self) -> list[bytes]:
-        """Return no events."""
-        return []
+        """Return the data of a last event that has no blank line behind it."""
+        return [] if self._events is None else self._events.close()

@@ -1,0 +1,119 @@
+"""Many calls at once, and many that were given up: all answered, and nothing left of any. The bench has more of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pepperpy.providers import ReadyProvider
+from pepperpy.providers.testing import FakeService, Reply
+
+from .kit import WIRE, provider_for, service_tasks, within
+from .test_streams import no_collection
+
+__all__ = ["no_collection"]
+
+CALLS = 300
+GIVEN_UP = 100
+
+
+def echo(request: Any) -> Reply:
+    """Answer with what was asked, as a stream where one was asked for."""
+    asked = json.loads(request.body)
+    text = asked["messages"][-1]["content"]
+    return WIRE.stream([text, "!"], pause=0.01) if asked.get("stream") else WIRE.completion(text)
+
+
+async def streamed(provider: ReadyProvider, text: str) -> str:
+    """Complete by a stream."""
+    return "".join([piece async for piece in await provider.complete(text, stream=True)])
+
+
+@pytest.mark.parametrize("way", ["plain", "stream"])
+async def test_many_calls_at_once(service: FakeService, way: str) -> None:
+    """Hundreds of calls in flight each get their own answer, and none waits for the connection of another."""
+    service.replies = [echo]
+    texts = [f"text {place}" for place in range(CALLS)]
+
+    async with await provider_for(service, timeout=20) as provider:
+        calls = (provider.complete(text) if way == "plain" else streamed(provider, text) for text in texts)
+        answers = await asyncio.gather(*calls)
+
+    assert answers == [text if way == "plain" else f"{text}!" for text in texts]
+    assert Counter(json.loads(request.body)["messages"][-1]["content"] for request in service.requests) == Counter(
+        texts
+    )
+
+
+async def test_a_burst_does_not_queue(service: FakeService) -> None:
+    """Calls that come together to a service that thinks are all under way at once."""
+    service.replies = [Reply.of_json({"choices": [{"message": {"content": "ok"}}]}, delay=0.3)]
+
+    async with await provider_for(service, timeout=20) as provider:
+        calls = [asyncio.create_task(provider.complete("x")) for _ in range(CALLS)]
+        await service.until(lambda: service.open == CALLS)
+        with within(20):
+            answers = await asyncio.gather(*calls)
+
+    assert answers == ["ok"] * CALLS
+    assert service.connections == CALLS
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize(
+    "how", ["broken off", "cancelled while reading", "cancelled before the answer", "read to the end"]
+)
+async def test_what_was_given_up_leaves_nothing(service: FakeService, how: str) -> None:
+    """Without a garbage collection, calls that were given up leave no socket, no task and nothing under way."""
+    endless = WIRE.unfinished(["Par"], end="hold")
+    service.replies = [
+        {"cancelled before the answer": Reply(delay=60), "read to the end": WIRE.stream(["ok"])}.get(how, endless)
+    ]
+    tasks = asyncio.all_tasks()
+    reading: list[str] = []
+    all_read = asyncio.Event()
+
+    async def leave(provider: ReadyProvider) -> None:
+        async for piece in await provider.complete("x", stream=True):
+            reading.append(piece)
+            if len(reading) == GIVEN_UP:
+                all_read.set()
+            if how == "broken off":
+                break
+
+    async with await provider_for(service) as provider:
+        calls = [asyncio.create_task(leave(provider)) for _ in range(GIVEN_UP)]
+        if how.startswith("cancelled"):
+            await service.until(lambda: len(service.requests) == GIVEN_UP)
+            if how == "cancelled while reading":
+                await all_read.wait()
+            for call in calls:
+                call.cancel()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        if how != "read to the end":
+            await service.until(lambda: service.open == 0, seconds=2)
+        (session,) = provider._transport._sessions._sessions.values()  # type: ignore[attr-defined]
+
+        assert not session.under_way
+        assert asyncio.all_tasks() - tasks <= service_tasks()
+        assert [type(end).__name__ for end in ends] == [
+            "CancelledError" if how.startswith("cancelled") else "NoneType"
+        ] * GIVEN_UP
+
+
+async def test_a_stream_of_many_pieces_holds_one_timer(service: FakeService) -> None:
+    """However many pieces come, a stream has at most one timer of ours waiting in the loop."""
+    service.replies = [WIRE.stream([str(place) for place in range(60)], pause=0.005)]
+    loop: Any = asyncio.get_running_loop()
+    timers: list[int] = []
+
+    async with await provider_for(service, timeout=30) as provider:
+        async for _ in await provider.complete("x", stream=True):
+            timers.append(sum("Silence" in repr(timer) for timer in loop._scheduled if not timer.cancelled()))
+
+    assert max(timers) == 1
+    assert not any("Silence" in repr(timer) for timer in loop._scheduled if not timer.cancelled())
