@@ -109,6 +109,22 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Each of our providers is put to the conformance kit as somebody else would do it, in an empty directory."""
+    install(session, *DISTRIBUTIONS)
+    session.install(f"{ROOT}/pepperpy-core[testing]", *MODEL)
+    responses = ["--pepperpy-setting", "api=responses", "--pepperpy-wire", "pepperpy_openai.testing:ResponsesWire"]
+    runs = {
+        **{name.removeprefix("pepperpy-"): [] for name in DISTRIBUTIONS if name != "pepperpy-core"},
+        "openai (responses)": responses,
+    }
+    session.chdir(session.create_tmp())
+    for run, arguments in runs.items():
+        name = run.partition(" ")[0]
+        session.run("python", "-m", "pytest", "--pepperpy-provider", name, "-p", "no:cacheprovider", "-q", *arguments)
+
+
+@nox.session
 def template(session: nox.Session) -> None:
     """What the template makes is built, installed beside core's wheel, and keeps the contract; some two minutes."""
     install(session, "pepperpy-core", group="template")

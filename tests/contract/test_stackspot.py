@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from pepperpy.providers import (
     create_provider,
 )
 from pepperpy.providers.testing import FakeService, Received, Reply
-from pepperpy.providers.testing.contract import KEY as CONTRACT_KEY
 from pepperpy.providers.testing.contract import ProviderContract
 
 from .stackspot import AGENT, KEY, StackSpotWire, make_provider, numbered_tokens, token
@@ -30,47 +28,34 @@ WIRE = StackSpotWire()
 class TestStackSpot(ProviderContract):
     provider_type = "stackspot"
     wire = WIRE
-    has_embeddings = False
-    identity: FakeService
 
-    @pytest.fixture
-    async def service(self) -> AsyncIterator[FakeService]:
-        async with FakeService(token(BEARER)) as self.identity, FakeService() as service:
-            yield service
 
-    def settings_for(self, service: FakeService) -> dict[str, Any]:
-        more = {"client_id": "client-1", "agent_id": AGENT, "auth_url": self.identity.url}
-        return {**super().settings_for(service), **more}
+async def test_shows_client_key_and_bearer_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    """Client key and bearer are in no text, repr, log, traceback or pickle, also when a service sends them back."""
+    caplog.set_level(logging.DEBUG)
+    secrets = [KEY, BEARER]
+    echo = WIRE.error(403, f"no {KEY} and no {BEARER}")
+    first, then = token(BEARER, seconds=0), echo
+    shown: list[str] = []
 
-    # Not 401: for one, the bearer is renewed and the request sent once more.
-    @pytest.mark.parametrize("status", [400, 403, 404, 422])
-    async def test_does_not_retry_what_stays(self, service: FakeService, status: int) -> None:
-        """A failure that stays is reported at once, with the service's own words."""
-        await super().test_does_not_retry_what_stays(service, status)
+    async with (
+        FakeService(first, then) as identity,
+        FakeService(echo) as service,
+        await make_provider(service, identity) as provider,
+    ):
+        for _ in range(3):
+            with pytest.raises(ProviderAPIError) as caught:
+                await provider.complete("x")
+            error = caught.value
+            frames = traceback.TracebackException.from_exception(error, capture_locals=True)
+            shown += [str(error), repr(error), repr(error.details), repr(provider), str(pickle.dumps(error))]
+            # The first frame is this one, which knows the key.
+            shown += [str(frame.locals) for frame in frames.stack[1:]]
+        shown.append(caplog.text)
 
-    async def test_shows_the_key_nowhere(self, service: FakeService, caplog: pytest.LogCaptureFixture) -> None:
-        """Client key and bearer are in no text, repr, log, traceback or pickle, also when a service sends them back."""
-        caplog.set_level(logging.DEBUG)
-        secrets = [CONTRACT_KEY, BEARER]
-        echo = self.wire.error(403, f"no {CONTRACT_KEY} and no {BEARER}")
-        first, then = token(BEARER, seconds=0), echo
-        shown: list[str] = []
-
-        async with await self.provider(service) as provider:
-            self.identity.replies, service.replies = [first, then], [echo]
-            for _ in range(3):
-                with pytest.raises(ProviderAPIError) as caught:
-                    await provider.complete("x")
-                error = caught.value
-                frames = traceback.TracebackException.from_exception(error, capture_locals=True)
-                shown += [str(error), repr(error), repr(error.details), repr(provider), str(pickle.dumps(error))]
-                # The first frame is this one, which knows the key.
-                shown += [str(frame.locals) for frame in frames.stack[1:]]
-            shown.append(caplog.text)
-
-        assert not [text for text in shown if any(secret in text for secret in secrets)]
-        assert len(self.identity.requests) == 3
-        assert len(service.requests) == 1
+    assert not [text for text in shown if any(secret in text for secret in secrets)]
+    assert len(identity.requests) == 3
+    assert len(service.requests) == 1
 
 
 async def test_sends_what_the_agents_take() -> None:

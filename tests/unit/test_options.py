@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -76,3 +76,19 @@ def test_an_unknown_option_is_refused() -> None:
         check.check_options({"temperatur": 1}, KNOWN)
     with pytest.raises(ProviderInputError, match="'zzz'; known: stop, temperature, user"):
         check.check_options({"zzz": 1}, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("asked", "offered", "effort"),
+    [
+        ("minimal", ("none", "low", "medium"), "low"),
+        ("none", ("none", "low"), "none"),
+        ("none", ("low", "high"), "low"),
+        ("medium", ("low", "high"), "low"),
+        ("max", ("low", "high"), "high"),
+        ("high", ("none",), "none"),
+    ],
+)
+def test_the_nearest_effort(asked: str, offered: Sequence[str], effort: str) -> None:
+    """An effort that a model lacks becomes the nearest it has, and thinking is switched off for nobody who asked for some."""
+    assert check.nearest_effort(asked, offered) == effort

@@ -84,11 +84,14 @@ def reasoning(name: str, value: Any) -> str:
 def nearest_effort(asked: str, offered: Sequence[str]) -> str:
     """Return the effort to ask for where a model does not offer them all: the asked one, or else the nearest.
 
-    >>> nearest_effort("minimal", ("low", "medium", "high")), nearest_effort("max", ("low", "medium", "high"))
+    Who asks for a little thinking gets some: "none" is chosen by its name alone.
+
+    >>> nearest_effort("minimal", ("none", "low", "medium", "high")), nearest_effort("max", ("low", "medium", "high"))
     ('low', 'high')
     """
     wanted = REASONING.index(asked)
-    return min(offered, key=lambda effort: (abs(REASONING.index(effort) - wanted), REASONING.index(effort)))
+    thinking = [effort for effort in offered if asked == "none" or effort != "none"] or offered
+    return min(thinking, key=lambda effort: (abs(REASONING.index(effort) - wanted), REASONING.index(effort)))
 
 
 def tools(name: str, value: Any) -> list[Tool]:

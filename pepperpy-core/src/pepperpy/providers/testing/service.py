@@ -44,16 +44,22 @@ class Reply:
     def of_json(cls, value: Any, **rest: Any) -> Reply:
         """Return an answer with a JSON body."""
         headers = {"Content-Type": "application/json", **rest.pop("headers", {})}
-        return cls(body=json.dumps(value).encode(), headers=headers, **rest)
+        return cls(body=_encode(value), headers=headers, **rest)
 
     @classmethod
     def of_events(cls, events: Sequence[Any], **rest: Any) -> Reply:
         """Return an answer with server-sent events: each a JSON value, or bytes that stand for themselves."""
-        body = [
-            event if isinstance(event, bytes) else b"data: " + json.dumps(event).encode() + b"\n\n" for event in events
-        ]
+        body = [event if isinstance(event, bytes) else b"data: " + _encode(event) + b"\n\n" for event in events]
         headers = {"Content-Type": "text/event-stream", **rest.pop("headers", {})}
         return cls(body=body, headers=headers, framing=rest.pop("framing", "chunked"), **rest)
+
+
+def _encode(value: Any) -> bytes:
+    """Return JSON with its characters as they are, which a client may meet cut in two."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
 
 
 @attrs.frozen
