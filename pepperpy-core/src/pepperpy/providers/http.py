@@ -74,12 +74,12 @@ class HTTPOptions:
 
 
 def total(parse: Callable[[Any], T]) -> Callable[[Any], T]:
-    """Return `parse` with whatever it raises as a `ProviderError`: a dialect is to be total, and one may not be."""
+    """Return `parse` with whatever it raises as a `ProviderAPIError`: a dialect is to be total, and one may not be."""
 
     def parse_totally(payload: Any) -> T:
         try:
             return parse(payload)
-        except ProviderError:
+        except ProviderAPIError:
             raise
         except Exception as bug:  # noqa: BLE001 -- what a dialect forgot is no caller's KeyError
             error = unknown_shape(bug)
@@ -488,7 +488,7 @@ class HTTPProvider(Provider):
     def _parse_completion(self, payload: Any, schema: OutputSchema | None = None) -> Completion:
         try:
             completion = self.dialect.parse_completion(payload)
-        except ProviderError:
+        except ProviderAPIError:
             raise
         except Exception as bug:  # noqa: BLE001 -- what a dialect forgot is no caller's KeyError
             raise unknown_shape(bug) from None
