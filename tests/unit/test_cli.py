@@ -333,6 +333,25 @@ def test_a_plugin_that_hangs_is_ended(install: Install, tmp_path: Path, capsys: 
     assert ends(int(pids.read_text()))
 
 
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no way to watch a process on this system")
+def test_a_plugin_that_hangs_does_not_outlive_the_command_for_long(install: Install, tmp_path: Path) -> None:
+    """Where the command itself is killed, what it tried ends all the same."""
+    pid = tmp_path / "pid"
+    install(f"import os\nopen({str(pid)!r}, 'w').write(f'{{os.getpid()}}.')\nwhile True: pass")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "pepperpy.providers", "doctor", "acme", "--timeout", "0.5"],
+        env=environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while not (pid.exists() and pid.read_text().endswith(".")):
+            assert process.poll() is None
+        process.kill()
+
+    assert ends(int(pid.read_text().rstrip(".")))
+
+
 def ends(pid: int) -> bool:
     """Whether a process has ended, or does so soon; one that waits to be reaped has."""
     try:

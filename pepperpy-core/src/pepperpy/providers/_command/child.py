@@ -5,6 +5,7 @@ The facts go out as one line of JSON, through a copy of standard output: what th
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import sys
@@ -92,4 +93,7 @@ def _show_default(default: object) -> str | None:
 
 def begin() -> None:
     """Read the task from standard input, of which nothing is left for the plugin, and do it."""
-    main(json.loads(sys.stdin.readline()))
+    task = json.loads(sys.stdin.readline())
+    # Its parent ends it in time; should that one be killed before, a plugin that hangs must not stay behind for ever.
+    faulthandler.dump_traceback_later(2 * task["timeout"] + 1, exit=True)
+    main(task)

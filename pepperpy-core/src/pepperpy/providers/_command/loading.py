@@ -72,7 +72,7 @@ class _Child:
         self._deadline = time.monotonic() + timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._problem = ""
-        task = {"name": trial.provider.name, "entry_point": trial.provider.entry_point}
+        task = {"name": trial.provider.name, "entry_point": trial.provider.entry_point, "timeout": timeout}
         self._answer: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by end()
         try:
             with tempfile.TemporaryFile() as question:
