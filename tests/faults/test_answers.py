@@ -268,7 +268,7 @@ async def test_an_answer_that_is_only_tool_calls(service: FakeService) -> None:
         pieces = [piece async for piece in streamed]
 
     assert (completion, pieces) == ("", [])
-    assert completion.tool_calls[0]["id"] == streamed.completion.tool_calls[0]["id"] == "c"
+    assert completion.tool_calls[0].id == streamed.completion.tool_calls[0].id == "c"
 
 
 PACKINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, TypedDict, assert_type
+from typing import Any, Literal, TypedDict, assert_type
 
 import attrs
 
@@ -28,6 +29,7 @@ from pepperpy.providers import (
     Tool,
     ToolCall,
     ToolCallEvent,
+    ToolLike,
     ToolResultEvent,
     ToolRun,
     ToolRunStream,
@@ -104,6 +106,11 @@ async def ask_for_objects(provider: ReadyProvider) -> None:
     assert_type((await provider.complete("Read this.", output=Address)).output, Address)
     raw = await provider.complete("Read this.", output={"type": "object"})
     assert_type(raw.output, Any)
+    # What is no class: the checkers cannot tell what it stands for, and let it pass.
+    await provider.complete("Is it paid?", output=Literal["yes", "no"])
+    await provider.complete("Who is it?", output=Person | None)
+    await provider.run_tools("Is it paid?", [look_up], output=Literal["yes", "no"])
+    assert_type((await provider.complete("Who are they?", output=list[Person])).output, list[Person])
     stream = await provider.complete("Read this.", output=Invoice, stream=True)
     assert_type(stream, CompletionStream[Invoice])
     assert_type(stream.output, Invoice)
@@ -150,6 +157,18 @@ async def let_tools_run(provider: ReadyProvider, other: Provider) -> None:
         await provider.run_tools("x", [look_up])
     except ProviderTurnLimitError as error:
         assert_type(error.messages, tuple[Message, ...])
+
+
+async def give_tools_of_all_kinds(provider: ReadyProvider) -> None:
+    ask = Tool(name="ask", description="Ask the user.")
+    functions = [look_up, save]
+    mixed = [look_up, ask]
+    told: list[ToolLike] = [look_up, ask]
+    for tools in (functions, mixed, told, (look_up, save)):
+        await provider.complete("x", tools=tools)
+        await provider.run_tools("x", tools)
+    await provider.run_tools("x", [Tool.from_function(lambda: "12", name="clock"), functools.partial(look_up, days=2)])
+    await provider.run_tools("x", [Tool(name="clock", function=lambda: "12"), look_up, save])
 
 
 async def look_around(provider: ReadyProvider) -> None:

@@ -78,7 +78,18 @@ def test_budgets_of_thinking(model: str, budgets: list[int]) -> None:
     assert not any("thinkingLevel" in thinking(model, reasoning=effort) for effort in asked)
 
 
-@pytest.mark.parametrize("model", ["gemini-2.0-flash", "gemini-1.5-pro", "gemini-pro", "gemma-3-27b-it", "Gemma-4-31b"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gemini-2.0-flash",
+        "gemini-1.5-pro",
+        "gemini-pro",
+        "gemma-3-27b-it",
+        "Gemma-4-31b",
+        "gemini-2.5-flash-image",
+        "gemini-2.5-pro-preview-tts",
+    ],
+)
 def test_models_that_do_not_think(model: str) -> None:
     """To a model that cannot think, "none" says nothing, and anything else is refused."""
     assert thinking(model, reasoning="none", include_thoughts=False) is None

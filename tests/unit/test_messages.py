@@ -38,7 +38,7 @@ def test_a_message_of_each_role() -> None:
     ]
 
     assert [message.role for message in messages] == ["system", "user", "assistant", "tool", "assistant"]
-    assert [message.plain for message in messages] == [True, True, False, False, True]
+    assert [message.plain is not None for message in messages] == [True, True, False, False, True]
     assert (messages[3].tool_call_id, messages[3].name, messages[3].text) == ("call_1", "add", "3")
 
 
@@ -114,6 +114,17 @@ def test_a_part_from_bytes_a_path_and_a_url(tmp_path: Path) -> None:
         (lambda: Message.system(None), "must be a str"),  # type: ignore[arg-type]
         (lambda: Message("robot", "x"), "role"),  # type: ignore[arg-type]
         (lambda: Message("tool", "x"), "Message.tool"),
+        (lambda: Message.tool({"id": "c"}, "x"), "or its id"),  # type: ignore[arg-type]
+        (lambda: Message.assistant("x", tool_calls=[{"id": "c"}]), "list of ToolCall"),  # type: ignore[list-item]
+        (lambda: Message.assistant("x", tool_calls=CALL), "list of ToolCall"),  # type: ignore[arg-type]
+        (lambda: Message.assistant("x", native={}), "must be a Native"),  # type: ignore[arg-type]
+        (lambda: Message.assistant(None), "str or parts"),  # type: ignore[arg-type]
+        (lambda: ToolCall("c", "f", {"a": 1}), "raw_arguments of ToolCall must be a str"),  # type: ignore[arg-type]
+        (lambda: Text(5), "text of Text must be a str"),  # type: ignore[arg-type]
+        (lambda: Image.from_url(5), "http"),  # type: ignore[arg-type]
+        (lambda: Image.from_url("https://[::1"), "malformed"),
+        (lambda: Image.from_path("a\0b"), "cannot read"),
+        (lambda: File.from_path(5), "cannot read"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_no_message(make: Any, said: str) -> None:
@@ -194,6 +205,33 @@ def test_a_completion_goes_on_as_a_message() -> None:
     assert type(message.content) is str
     assert type(Message.user(completion).content) is str
     assert "abc" not in repr(message)
+
+
+def test_an_assistants_message_of_a_completion_keeps_all_of_it() -> None:
+    """A completion that is made a message by hand loses neither its calls nor what the service wants back."""
+    completion: Completion = Completion("2", tool_calls=(CALL,), native=Native("acme", {"signature": "abc"}))
+
+    assert Message.assistant(completion) == completion.message
+    assert Message.assistant(completion.text) == Message("assistant", "2")
+
+
+def test_messages_can_be_hashed() -> None:
+    """A message is a key of a dict, whatever its service wants back with it, and however its calls were given."""
+    message = Message("assistant", "x", tool_calls=[CALL], native=Native("acme", {"a": [1]}))  # type: ignore[arg-type]
+
+    assert message.tool_calls == (CALL,)
+    assert {message: 1}[attrs.evolve(message)] == 1
+
+
+def test_a_class_of_the_applications_own_is_a_message() -> None:
+    """A subclass of `Message` stands in a conversation as any other."""
+
+    class Remembered(Message):
+        pass
+
+    conversation = [Remembered("user", "x"), Message.assistant("y")]
+
+    assert check_conversation(conversation) is conversation
 
 
 def test_messages_are_copied_whole() -> None:

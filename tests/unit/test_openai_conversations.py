@@ -201,6 +201,28 @@ def streamed(*deltas: dict[str, Any]) -> Any:
     return parser
 
 
+def test_a_stream_of_one_whole_message() -> None:
+    """The whole answer in one event, as some gateways send it, is not lost; beside a piece, it is the same twice."""
+    whole, pieced = DIALECT.stream_parser(), DIALECT.stream_parser()
+    message = {"role": "assistant", "content": "Hi there"}
+    whole.feed([json.dumps({"id": "1", "choices": [{"message": message, "finish_reason": "stop"}]}).encode()])
+    for piece, reason in (("Hi ", None), ("there", None), (None, "stop")):
+        delta = {} if piece is None else {"content": piece}
+        choice = {"index": 0, "delta": delta, "message": message, "finish_reason": reason}
+        pieced.feed([json.dumps({"id": "1", "choices": [choice]}).encode()])
+
+    assert whole.completion() == pieced.completion() == "Hi there"
+    assert whole.finished
+
+
+def test_reasoning_of_another_name_is_not_sent_back() -> None:
+    """What a stream calls `reasoning` is not sent back as `reasoning_content`, which its service may not know."""
+    call = {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]}
+
+    assert streamed({"reasoning": "hm"}, call).completion().native is None
+    assert streamed({"reasoning_content": "hm"}, call).completion().native is not None
+
+
 def test_what_the_service_wants_back_is_sent_back() -> None:
     """Reasoning and signatures come back with the next turn as they were sent, from a stream too."""
     plain = DIALECT.parse_completion({"choices": [{"index": 0, "message": MESSAGE, "finish_reason": "tool_calls"}]})
@@ -218,6 +240,33 @@ def test_what_the_service_wants_back_is_sent_back() -> None:
         assert completion.tool_calls == (ToolCall("c", "add", "{}"),)
         assert sent == MESSAGE
     assert parser.asides == [(0, "h"), (0, "m")]
+
+
+def test_calls_of_custom_tools_go_back_as_such() -> None:
+    """The call of a custom tool, whose input is no JSON, goes back as it came."""
+    call = {"id": "c", "type": "custom", "custom": {"name": "sh", "input": "ls -l"}}
+    message = {"content": None, "tool_calls": [call]}
+    plain = DIALECT.parse_completion({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
+    parser = streamed({"tool_calls": [{"index": 0, **call}]})
+
+    for completion in (plain, parser.completion()):
+        sent = body_of([completion.message, Message.tool(completion.tool_calls[0], "x")])["messages"]
+        assert sent[0]["tool_calls"] == [call]
+
+
+def test_each_call_has_an_id_of_its_own() -> None:
+    """An id that is missing, or another call's, is made up, and is the same in all that goes back."""
+    function = {"name": "add", "arguments": "{}"}
+    calls = [{"id": each, "type": "function", "function": function} for each in ("call_1", "", "x", "x")]
+    for extra in ({}, {"extra_content": {}}):
+        message = {"content": None, "tool_calls": [{**call, **extra} for call in calls]}
+        answer = DIALECT.parse_completion({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
+        results = [Message.tool(call, "1") for call in answer.tool_calls]
+        first, *rest = body_of([answer.message, *results])["messages"]
+        ids = [call["id"] for call in first["tool_calls"]]
+
+        assert ids == ["call_1", "call_2", "x", "call_3"]
+        assert [result["tool_call_id"] for result in rest] == ids
 
 
 def test_native_data_of_another_service_stay_at_home() -> None:
@@ -259,6 +308,36 @@ def test_reasoning_without_calls_is_not_sent_back() -> None:
             [("call_0", "f", "{}")],
         ),
         ([{"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}], [("a", "f", '{"x": 1}')]),
+        # Neither index nor id, or the same of each: whole calls.
+        (
+            [
+                {"function": {"name": "f", "arguments": "{}"}},
+                {"function": {"name": "g", "arguments": '{"x": 1}'}},
+                {"function": {"name": "g", "arguments": {"x": 2}}},
+                {"function": {"name": "g", "arguments": "{}"}},
+            ],
+            [("call_0", "f", "{}"), ("call_1", "g", '{"x": 1}'), ("call_2", "g", '{"x": 2}'), ("call_3", "g", "{}")],
+        ),
+        (
+            [{"index": 0, "id": "", "function": {"name": name, "arguments": "{}"}} for name in ("f", "f")],
+            [("call_0", "f", "{}"), ("call_1", "f", "{}")],
+        ),
+        # The name again on each fragment.
+        (
+            [
+                {"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x"'}},
+                {"index": 0, "id": "a", "function": {"name": "f", "arguments": ": 1}"}},
+            ],
+            [("a", "f", '{"x": 1}')],
+        ),
+        # A name in two pieces.
+        (
+            [
+                {"index": 0, "id": "a", "function": {"name": "get_", "arguments": ""}},
+                {"index": 0, "function": {"name": "time", "arguments": "{}"}},
+            ],
+            [("a", "get_time", "{}")],
+        ),
         ([{"index": 0, "id": "a", "type": "custom", "custom": {"name": "g", "input": "hi"}}], [("a", "g", "hi")]),
     ],
 )

@@ -249,7 +249,7 @@ def test_a_whole_answer() -> None:
     assert completion.usage == Usage(
         input_tokens=3, output_tokens=5, total_tokens=8, cached_tokens=1, reasoning_tokens=2, cost=0.25
     )
-    assert (completion.finish_reason, completion.native_finish_reason) == ("stop", "STOP")
+    assert (completion.finish_reason, completion.native_finish_reason) == ("tool_calls", "STOP")
     assert (completion.model, completion.id, completion.reasoning) == ("m", "chatcmpl-1", "hm")
     assert completion.tool_calls == (ToolCall("c", "f", "{}"),)
     assert completion.raw is ANSWER
@@ -263,7 +263,7 @@ def test_a_whole_stream() -> None:
     assert completion == "Paris"
     assert completion.usage == DIALECT.parse_completion(ANSWER).usage
     assert (completion.finish_reason, completion.model, completion.id, completion.reasoning) == (
-        "stop",
+        "tool_calls",
         "m",
         "chatcmpl-1",
         "hm",
@@ -296,6 +296,47 @@ def test_contents_of_every_shape(content: Any, text: str) -> None:
     """A content may be a text, parts, or empty where the answer ended."""
     assert DIALECT.parse_completion({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}) == text
     assert read(chunk({"content": content}), chunk({}, "stop")).completion() == text
+    assert read(chunk({"content": "> "}), chunk({"content": content}), chunk({}, "stop")).completion() == f"> {text}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "called", "unified"),
+    [
+        ("stop", False, "stop"),
+        ("stop", True, "tool_calls"),
+        ("function_call", True, "tool_calls"),
+        ("length", True, "length"),
+        ("eos", False, "stop"),
+        ("model_length", False, "length"),
+        ("insufficient_system_resource", False, "insufficient_system_resource"),
+    ],
+)
+def test_why_an_answer_ended(reason: str, called: bool, unified: str) -> None:
+    """The reason is told in shared words, and is the call where there is one, though some servers say "stop" of it."""
+    calls = [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}] if called else []
+    message = {"content": "x", "tool_calls": calls}
+    plain = DIALECT.parse_completion({"choices": [{"message": message, "finish_reason": reason}]})
+
+    for completion in (plain, read(chunk(message), chunk({}, reason)).completion()):
+        assert (completion.finish_reason, completion.native_finish_reason) == (unified, reason)
+
+
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        [{"type": "thinking", "thinking": [{"type": "text", "text": "h"}]}, {"type": "thinking", "thinking": "m"}],
+        [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}],
+    ],
+)
+def test_reasoning_among_the_parts(thoughts: list[Any]) -> None:
+    """Reasoning that comes as parts of the content is reasoning, and no text."""
+    content = [*thoughts, {"type": "text", "text": "Paris"}]
+    plain = DIALECT.parse_completion({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]})
+    parser = read(chunk({"content": ""}), *(chunk({"content": [part]}) for part in content), chunk({}, "stop"))
+
+    for completion in (plain, parser.completion()):
+        assert (completion.text, completion.reasoning) == ("Paris", "hm")
+    assert "".join(str(piece) for _, piece in parser.asides) == "hm"
 
 
 def test_reasoning_under_either_name() -> None:

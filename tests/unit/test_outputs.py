@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
+import weakref
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, Literal
 
 import attrs
 import pytest
@@ -14,12 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pepperpy.providers import Completion, ProviderInputError, ProviderOutputError, ToolCall
-from pepperpy.providers.outputs import OutputSchema, output_schema
+from pepperpy.providers._structure import to_json
+from pepperpy.providers.outputs import KEPT_SCHEMAS, OutputSchema, output_schema
 from pepperpy.providers.schema import schema_of, strict_schema
 
-from .schemas import VALUES, Cat, Colour, Dog, Euros, Invoice, Line, Node, Page, Person, misfits
+from .schemas import VALUES, Cat, Colour, Dog, Euros, Invoice, ItemT, Line, Node, Page, Person, misfits
 
 LINE = {"what": "a", "price": 1.5, "count": 2}
+ENDLESS: dict[str, Any] = {"type": "object"}
+ENDLESS["properties"] = {"again": ENDLESS}
 RAW = {
     "title": "Weather report!",
     "description": "How it is.",
@@ -178,6 +183,7 @@ def test_an_answer_that_calls_tools_is_no_object_yet() -> None:
         (object(), "is no type; take str"),
         ({}, "output is an empty schema"),
         ({"name": str}, "output.name: <class 'str'> is not JSON; write a JSON schema"),
+        (ENDLESS, "it holds itself, or is nested too deep; refer to what comes again by $ref"),
         ({"properties": {1: {}}}, "output.properties: 1 is no key of a JSON object"),
         ({"name": "x", "schema": {"type": "object"}, "strict": True}, "output is the JSON schema alone; leave out what"),
         ({"type": "json_schema", "json_schema": {"schema": {}}}, "output is the JSON schema alone"),
@@ -219,3 +225,41 @@ def test_any_text_is_an_object_or_an_error(output: Any, text: str) -> None:
         held = error.completion
 
     assert held in (None, text)
+
+
+def test_classes_made_for_a_single_call_are_let_go() -> None:
+    """An application that makes a class or a choice for each call keeps no more of them than are remembered."""
+
+    def ask(number: int) -> weakref.ref[Any]:
+        choice: Any = Literal[f"id-{number}"]
+        kind = attrs.make_class("Choice", {"one": attrs.field(type=choice)})
+        answer = Completion(json.dumps({"one": f"id-{number}"}))
+        read = output_schema(kind).read(answer)
+        to_json(read)
+
+        assert read == kind(f"id-{number}")
+        return weakref.ref(kind)
+
+    made = [ask(number) for number in range(3 * KEPT_SCHEMAS)]
+    gc.collect()
+
+    assert sum(1 for kind in made if kind() is not None) <= KEPT_SCHEMAS
+
+
+@attrs.frozen
+class People(Page[Person]):
+    title: str = ""
+
+
+@attrs.frozen
+class Nested(Page[list[ItemT]], Generic[ItemT]):
+    first: ItemT | None = None
+
+
+def test_a_class_that_inherits_from_a_generic_one() -> None:
+    """What a base class was given for its variables is known; a variable that means two things is not guessed."""
+    answer = Completion(json.dumps({"items": [{"name": "a", "age": 3}], "title": "x"}))
+
+    assert output_schema(People).read(answer) == People([Person(name="a", age=3)], title="x")
+    with pytest.raises(ProviderInputError, match=r"Nested\[int\]\.items.*nothing says what"):
+        output_schema(Nested[int])

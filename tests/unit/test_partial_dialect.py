@@ -28,6 +28,7 @@ from pepperpy.providers import options as check
 from pepperpy.providers.dialect import Request, api_error
 from pepperpy.providers.dialects.partial import PartialDialect, PartialStreamParser, text_of
 from pepperpy.providers.http import HTTPOptions, HTTPProvider
+from pepperpy.providers.messages import Native
 from pepperpy.providers.testing import FakeService, Reply
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
@@ -45,7 +46,8 @@ class Careless(PartialDialect):
         return Request("/ask", {"q": text_of(prompt), **check.check_options(options, self.options)}, stream)
 
     def parse_completion(self, payload: Any) -> Completion:
-        return Completion(payload["says"]["text"])
+        calls = (ToolCall("c", payload["calls"]),) if "calls" in payload else ()
+        return Completion(payload["says"]["text"], tool_calls=calls)
 
     def stream_parser(self) -> CarelessParser:
         return CarelessParser()
@@ -59,6 +61,8 @@ class CarelessParser(PartialStreamParser):
             self.note(event["thinks"])
         if "calls" in event:
             self.note(ToolCall("c", event["calls"]))
+        if "ends" in event:
+            self.native_finish_reason, self.refusal, self.native = event["ends"], "no", Native("careless", event)
         if "why" in event:
             self.finish_reason, self.usage = event["why"], Usage(output_tokens=event["used"])
         return event.get("says")  # type: ignore[no-any-return]
@@ -126,6 +130,16 @@ def test_a_text_of_a_prompt() -> None:
             text_of(prompt)
 
 
+def test_what_a_stream_tells_besides() -> None:
+    """The service's own reason, a refusal and what it wants back are those of the completion."""
+    parser = CarelessParser()
+    parser.feed([b'{"says": "a"}', b'{"ends": "END", "why": "stop", "used": 1}'])
+    completion = parser.completion()
+
+    assert (completion.finish_reason, completion.native_finish_reason, completion.refusal) == ("stop", "END", "no")
+    assert completion.message.native == Native("careless", {"ends": "END", "why": "stop", "used": 1})
+
+
 def test_events_are_read_in_order() -> None:
     """Text, reasoning, calls and the end, each in its place."""
     parser = CarelessParser()
@@ -176,7 +190,9 @@ async def test_json_lines_that_are_cut() -> None:
     assert caught.value.partial_text == "Paris"
 
 
-@pytest.mark.parametrize("payload", [None, [], 3, {}, {"says": None}, {"says": []}])
+@pytest.mark.parametrize(
+    "payload", [None, [], 3, {}, {"says": None}, {"says": []}, {"says": {"text": "x"}, "calls": 5}]
+)
 async def test_what_a_dialect_forgot_is_a_typed_error(payload: Any) -> None:
     """An answer on which a dialect fails is an error that names the function, plain and streamed."""
     stream_of = Reply(headers={"Content-Type": "application/x-ndjson"}, body=lines([payload, {"x": 1}]))

@@ -22,6 +22,7 @@ from pepperpy.providers import (
     ProviderResponseError,
 )
 from pepperpy.providers.dialect import Event
+from pepperpy.providers.dialects.openai import OpenAIDialect
 from pepperpy.providers.messages import Audio, File, Image, Message, Native, Text, ToolCall
 from pepperpy.providers.outputs import output_schema
 from pepperpy.providers.tools import Tool
@@ -307,6 +308,15 @@ def test_pieces_that_do_not_say_whose_they_are() -> None:
     assert pieces == ["Par", "is"]
 
 
+def test_texts_that_are_alike() -> None:
+    """Parts that say the same are all text, though none comes in pieces."""
+    texts = ["a", "a", "b"]
+    done = [{**EVENTS[5], "output_index": index, "text": text} for index, text in enumerate(texts)]
+    _, pieces = read([*done, {**EVENTS[-1], "response": WIRE.response(list(map(WIRE.message, texts)))}])
+
+    assert pieces == texts
+
+
 def test_several_texts() -> None:
     """Two messages in one answer are one text, in pieces or whole."""
     second = {**WIRE.message(", France"), "id": "msg_9"}
@@ -588,6 +598,58 @@ def test_an_answer_of_another_service() -> None:
     ]
 
 
+def test_a_call_without_arguments_of_another_service() -> None:
+    """Arguments that are no text at all are sent as those of a call without any."""
+    other = Message.assistant(tool_calls=[ToolCall("c", "f", "")])
+
+    assert write([Message.user("x"), other, Message.tool("c", "1")])["input"][1]["arguments"] == "{}"
+
+
+LONG = [ToolCall(f"tool_{place}_{'x' * 64}", "f") for place in range(2)]
+
+
+def test_long_ids_of_another_service() -> None:
+    """OpenAI takes ids of at most 64 characters, so a longer one is shortened, of a call and of its result alike."""
+    plain = [Message.user("x"), Message.assistant("y")]
+    asked = [*plain, Message.assistant(tool_calls=[*LONG, ToolCall("c", "f")])]
+    asked += [Message.tool(call, "1") for call in reversed(asked[-1].tool_calls)]
+    *calls, end, second, first = write(asked)["input"][2:]
+    chat = OpenAIChatDialect().complete(asked, model="m", stream=False, options={}).body["messages"]
+    ids = [call["call_id"] for call in calls]
+
+    assert [end["call_id"], second["call_id"], first["call_id"]] == [ids[2], ids[1], ids[0]]
+    assert ids[2] == "c"
+    assert len(set(ids)) == 3
+    assert all(len(each) <= 64 for each in ids)
+    assert [call["id"] for call in chat[2]["tool_calls"]] == ids
+    assert [result["tool_call_id"] for result in chat[3:]] == ids[::-1]
+
+
+def test_long_ids_of_the_same_service() -> None:
+    """What the service sent itself goes back untouched, long ids too."""
+    call = {**CALL, "call_id": LONG[0].id}
+    answer = DIALECT.parse_completion(WIRE.response([REASONING, call]))
+    written = write([Message.user("x"), answer.message, Message.tool(answer.tool_calls[0], "1")])["input"]
+
+    assert [item["call_id"] for item in written[-2:]] == [LONG[0].id] * 2
+
+
+def test_what_compatible_servers_want_back_is_not_for_openai() -> None:
+    """The chat of OpenAI's own refuses fields that other servers of its format ask for."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": {}}
+    message = {"content": "x", "reasoning_content": "hm", "tool_calls": [call]}
+    answer = OpenAIDialect().parse_completion({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
+    body = (
+        OpenAIChatDialect()
+        .complete([answer.message, Message.tool("c", "1")], model="gpt-4.1", stream=False, options={})
+        .body
+    )
+
+    assert answer.native is not None
+    assert body["messages"][0].keys() == {"role", "content", "tool_calls"}
+    assert body["messages"][0]["tool_calls"][0].keys() == {"id", "type", "function"}
+
+
 def test_capabilities() -> None:
     """What can be done is known before calling, and so are the options."""
     capabilities = DIALECT.capabilities
@@ -608,6 +670,8 @@ def test_capabilities() -> None:
         ("gpt-5.1", "xhigh", "high"),
         ("gpt-5.1-codex-max", "xhigh", "xhigh"),
         ("gpt-5.2-chat-latest", "high", "medium"),
+        ("gpt-5.3-codex", "none", "low"),
+        ("gpt-5.3", "none", "none"),
         ("gpt-5.4-nano-2026-03-17", "none", "none"),
         ("gpt-5.4-pro", "none", "medium"),
         ("gpt-5.5", "max", "xhigh"),

@@ -329,6 +329,7 @@ def unknown(x: Nothing) -> None: ...  # type: ignore[name-defined] # noqa: F821
         (several, r"^several\.x: \*x: .*int.* has no schema; name the parameters, or give Tool\(parameters=\.\.\.\)"),
         (named, r"^named\.x: \*\*x: .*int.* has no schema"),
         (positional, r"^positional\.x: it can only be given by position; take the / out"),
+        (len, r"^len\.obj: it can only be given by position"),
         (complicated, r"^complicated\.x: complex has no JSON schema; take"),
         (deep, r"^deep\.x\[\]\.\*: bytes have no place in JSON"),
         (unknown, r"^unknown\.x: 'Nothing' cannot be resolved; define it at the top level"),

@@ -59,8 +59,9 @@ class Generation:
 
     @property
     def thinks(self) -> bool:
-        """Whether it may think; gemma and what came before 2.5 do not."""
-        return not (self.is_gemma or self.is_before(2, 5))
+        """Whether it may think; gemma, what came before 2.5, and what draws or speaks before 3 do not."""
+        draws_or_speaks = any(word in self.name for word in ("-image", "-tts"))
+        return not (self.is_gemma or self.is_before(2, 5) or (draws_or_speaks and self.is_before(3)))
 
     @property
     def wants_signatures(self) -> bool:
@@ -108,7 +109,7 @@ def thinking_config(
             return None
         option = "include_thoughts" if reasoning in (None, "none") else "reasoning"
         raise ProviderCapabilityError(
-            f"{generation.name} does not think; leave {option} out or choose a Gemini 2.5 or later"
+            f"{generation.name} does not think; leave {option} out or choose a model that does"
         )
     written: dict[str, Any] = {}
     if reasoning is not None:

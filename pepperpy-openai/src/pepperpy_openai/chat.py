@@ -22,6 +22,9 @@ class OpenAIChatDialect(OpenAIDialect):
     """Chat Completions as OpenAI itself speaks it."""
 
     max_tokens_field: str = "max_completion_tokens"
+    # OpenAI wants nothing back here, and refuses what other servers of this format do.
+    name: str = "openai"
+    carried: tuple[str, ...] = ()
 
     def complete(
         self, prompt: str | Sequence[Message], *, model: str, stream: bool, options: Mapping[str, Any]
@@ -29,6 +32,11 @@ class OpenAIChatDialect(OpenAIDialect):
         """Return the request to `/chat/completions`."""
         if "tools" in options and "reasoning_effort" not in options:
             options = _with_tools(model, options)
+        if not isinstance(prompt, str):
+            # Imported here: who asks with texts alone needs nothing of it.
+            from .ids import with_short_ids
+
+            prompt = with_short_ids(prompt, native=self.name)
         return OpenAIDialect.complete(self, prompt, model=model, stream=stream, options=options)
 
     def effort_for(self, model: str, asked: str) -> str | None:

@@ -60,6 +60,7 @@ FAMILIES: Mapping[str, Family] = {
     "gpt-5.2-codex": Family(efforts=("low", "medium", "high", "xhigh")),
     "gpt-5.2": GPT_5_2,
     "gpt-5.3-chat": CHAT,
+    "gpt-5.3-codex": Family(efforts=("low", "medium", "high", "xhigh")),
     "gpt-5.3": GPT_5_2,
     "gpt-5.4-pro": NEWER_PRO,
     "gpt-5.4": GPT_5_4,

@@ -98,9 +98,11 @@ class ResponsesDialect(OpenAIDialect):
             body["include"] = list(dict.fromkeys([*body.get("include", ()), ENCRYPTED]))
         if not isinstance(prompt, str):
             # Imported here: who asks with texts alone needs nothing of it.
+            from .ids import with_short_ids
             from .responses_messages import write_conversation
 
-            own, body["input"] = write_conversation(prompt, native=self.name, stored=body["store"])
+            messages = with_short_ids(prompt, native=self.name)
+            own, body["input"] = write_conversation(messages, native=self.name, stored=body["store"])
             if own is not None:
                 body["instructions"] = f"{body['instructions']}\n\n{own}" if "instructions" in body else own
         if stream:

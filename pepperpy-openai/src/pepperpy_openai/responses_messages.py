@@ -35,7 +35,7 @@ def write_conversation(messages: Sequence[Message], *, native: str, stored: bool
         item
         for message in (messages[begin:] if begin else messages)
         for item in (
-            ({"role": message.role, "content": message.content},)
+            (message.plain,)
             if message.plain
             else _write_message(message, native, stored, called)
         )
@@ -58,7 +58,7 @@ def _write_message(message: Message, native: str, stored: bool, called: dict[str
     return [
         *said,
         *(
-            {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.raw_arguments}
+            {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.raw_arguments or "{}"}
             for call in message.tool_calls
         ),
     ]

@@ -148,7 +148,11 @@ class ResponsesStreamParser:
 
     def _catch_up(self, place: Place, text: str | None) -> None:
         """Take the text of a part that came whole, where it did not come in pieces."""
-        if text and place not in self._heard and not self._text_so_far().endswith(text):
+        if not text or place in self._heard:
+            return
+        # Where a place is not told, it may be that of pieces that came.
+        untold = any(None in each for each in (place, *self._heard))
+        if not (untold and self._text_so_far().endswith(text)):
             self._heard.add(place)
             self._pieces.append(text)
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .stream import CompletionStream
     from .tool_loop import ToolRun, run_tools
     from .tool_stream import ToolResultEvent, ToolRunEvent, ToolRunStream
-    from .tools import Tool
+    from .tools import Tool, ToolLike
 
 __all__ = [
     "Audio",
@@ -98,6 +98,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "ToolCallEvent",
+    "ToolLike",
     "ToolResultEvent",
     "ToolRun",
     "ToolRunEvent",
@@ -133,6 +134,7 @@ _MODULES = {
     "Tool": "tools",
     "ToolCall": "messages",
     "ToolCallEvent": "events",
+    "ToolLike": "tools",
     "ToolResultEvent": "tool_stream",
     "ToolRun": "tool_loop",
     "ToolRunEvent": "tool_stream",

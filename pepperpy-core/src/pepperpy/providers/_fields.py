@@ -124,7 +124,7 @@ def documentation(kind: Any) -> str:
     return read_docstring(written).text
 
 
-_kept: dict[Any, tuple[Field, ...]] = {}
+_KEPT = "__pepperpy_fields__"
 
 
 def fields_of(kind: Any, *, names: Mapping[str, Any] | None = None) -> tuple[Field, ...]:
@@ -137,14 +137,20 @@ def fields_of(kind: Any, *, names: Mapping[str, Any] | None = None) -> tuple[Fie
     Raises:
         ProviderInputError: An annotation is missing or means nothing.
     """
-    if kind not in _kept:
-        _kept[kind] = tuple(_fields(kind, names or {}))
-    return _kept[kind]
+    origin = get_origin(kind) or kind
+    # On the class itself, so that they go with it: applications make classes for a single call.
+    kept = vars(origin).get(_KEPT)
+    if kept is None:
+        type.__setattr__(origin, _KEPT, kept := {})
+    if kind not in kept:
+        kept[kind] = tuple(_fields(kind, names or {}))
+    fields: tuple[Field, ...] = kept[kind]
+    return fields
 
 
 def _fields(kind: Any, names: Mapping[str, Any]) -> Iterator[Field]:
     origin = get_origin(kind) or kind
-    arguments = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    arguments = _arguments(kind)
     hints = resolve(origin, spell(origin), closure={}, names={**names, origin.__name__: origin})
     said = {
         name: text for each in reversed(origin.__mro__) for name, text in read_docstring(each.__doc__).parts.items()
@@ -159,6 +165,25 @@ def _fields(kind: Any, names: Mapping[str, Any]) -> Iterator[Field]:
             kind=strip(hint),
             description=field.description or said.get(field.attribute) or said.get(field.name),
         )
+
+
+def _arguments(kind: Any) -> dict[Any, Any]:
+    """Return what the type variables of a class and its bases stand for; one that stands for several is left out."""
+    found: dict[Any, Any] = {}
+    several = set()
+    for variable, argument in _variables(kind, {}):
+        if found.setdefault(variable, argument) != argument:
+            several.add(variable)
+    return {variable: argument for variable, argument in found.items() if variable not in several}
+
+
+def _variables(kind: Any, outer: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    origin = get_origin(kind) or kind
+    given = (_substitute(argument, outer) for argument in get_args(kind))
+    mine = dict(zip(getattr(origin, "__parameters__", ()), given, strict=False))
+    yield from mine.items()
+    for base in vars(origin).get("__orig_bases__", getattr(origin, "__bases__", ())):
+        yield from _variables(base, mine)
 
 
 def declared(kind: Any, hints: Mapping[str, Any]) -> Iterator[Field]:
@@ -225,7 +250,8 @@ def resolve(owner: Any, place: str, *, closure: Mapping[str, Any], names: Mappin
     near = {**_locals_around(owner), **closure}
     module = _module(owner)
     for more in ({}, names):
-        far = {name: value for name, value in {**more, **vars(owner)}.items() if name not in module}
+        own = getattr(owner, "__dict__", {})
+        far = {name: value for name, value in {**more, **own}.items() if name not in module}
         try:
             return get_type_hints(owner, localns={**far, **near} if near or more else None, include_extras=True)
         except NameError as error:

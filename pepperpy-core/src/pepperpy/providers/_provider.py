@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .messages import Prompt
     from .stream import CompletionStream
     from .tool_loop import run_tools as _run_tools
-    from .tools import Tool
+    from .tools import Tool, ToolLike
 
 T = TypeVar("T")
 
@@ -210,7 +210,7 @@ class ReadyProvider(Provider):
         stop: str | Sequence[str] | None = None,
         seed: int | None = None,
         reasoning: Reasoning | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tools: Sequence[ToolLike] | None = None,
         tool_choice: str | Tool | None = None,
         timeout: float | Timeouts | None = None,
         extra_body: Mapping[str, Any] | None = None,
@@ -222,7 +222,7 @@ class ReadyProvider(Provider):
         prompt: Prompt,
         *,
         stream: Literal[False] = False,
-        output: Mapping[str, Any] | None = None,
+        output: Any = None,
         model: str | None = None,
         system: str | None = None,
         temperature: float | None = None,
@@ -231,7 +231,7 @@ class ReadyProvider(Provider):
         stop: str | Sequence[str] | None = None,
         seed: int | None = None,
         reasoning: Reasoning | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tools: Sequence[ToolLike] | None = None,
         tool_choice: str | Tool | None = None,
         timeout: float | Timeouts | None = None,
         extra_body: Mapping[str, Any] | None = None,
@@ -252,7 +252,7 @@ class ReadyProvider(Provider):
         stop: str | Sequence[str] | None = None,
         seed: int | None = None,
         reasoning: Reasoning | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tools: Sequence[ToolLike] | None = None,
         tool_choice: str | Tool | None = None,
         timeout: float | Timeouts | None = None,
         extra_body: Mapping[str, Any] | None = None,
@@ -264,7 +264,7 @@ class ReadyProvider(Provider):
         prompt: Prompt,
         *,
         stream: Literal[True],
-        output: Mapping[str, Any] | None = None,
+        output: Any = None,
         model: str | None = None,
         system: str | None = None,
         temperature: float | None = None,
@@ -273,7 +273,7 @@ class ReadyProvider(Provider):
         stop: str | Sequence[str] | None = None,
         seed: int | None = None,
         reasoning: Reasoning | None = None,
-        tools: Sequence[Tool | Callable[..., Any]] | None = None,
+        tools: Sequence[ToolLike] | None = None,
         tool_choice: str | Tool | None = None,
         timeout: float | Timeouts | None = None,
         extra_body: Mapping[str, Any] | None = None,

@@ -216,7 +216,12 @@ def plain(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
     Raises:
         ProviderInputError: Something in it is no JSON; it names the place.
     """
-    made: dict[str, Any] = _plain(schema, name)
+    try:
+        made: dict[str, Any] | None = _plain(schema, name)
+    except RecursionError:
+        made = None
+    if made is None:
+        raise ProviderInputError(f"{name}: it holds itself, or is nested too deep; refer to what comes again by $ref")
     return made
 
 

@@ -22,6 +22,9 @@ from ._scalars import READERS, Misfit, exact, none, read_enum, show
 from .errors import ProviderInputError
 from .schema import LISTS, MAPPINGS, SETS, takes_none
 
+KEPT_TYPES = 256
+"""Of how many types it is kept how they are read and written."""
+
 PROBLEMS = 8
 """How many problems are told at once."""
 
@@ -36,7 +39,8 @@ def structure(value: Any, kind: Any) -> Any:
     """
     problem = "it is nested too deep"
     try:
-        return _converter().structure(value, strip(kind))
+        kind = strip(kind)
+        return _converter_for(kind).structure(value, kind)
     except (Misfit, ClassValidationError, IterableValidationError, StructureHandlerNotFoundError) as error:
         problem = _tell(_problems(error))
     except RecursionError:
@@ -52,7 +56,7 @@ def structure_fields(values: Mapping[str, Any], fields: tuple[Field, ...]) -> di
     """
     problem = "it is nested too deep"
     try:
-        return _structure_fields(values, fields, dict, _converter())
+        return _structure_fields(values, fields, dict, _converter_for(*(field.kind for field in fields)))
     except ClassValidationError as error:
         problem = _tell(_problems(error))
     except RecursionError:
@@ -67,7 +71,7 @@ def to_json(value: Any) -> str:
         ProviderInputError: Something in it is no JSON.
     """
     try:
-        return _encode(_converter().unstructure(value))
+        return _encode(_converter_for(type(value)).unstructure(value))
     except ProviderInputError as error:
         problem = error.message
     except RecursionError:
@@ -77,6 +81,18 @@ def to_json(value: Any) -> str:
     raise ProviderInputError(
         f"{spell(type(value))} cannot be written as JSON: {problem}; give a str, or what JSON has a place for"
     )
+
+
+_seen: set[Any] = set()
+
+
+def _converter_for(*kinds: Any) -> Converter:
+    """Return the converter; made anew once it has seen many types, since it keeps all that it has ever seen."""
+    _seen.update(kinds)
+    if len(_seen) > KEPT_TYPES:
+        _seen.clear()
+        _converter.cache_clear()
+    return _converter()
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 import attrs
@@ -44,24 +45,42 @@ def map_arguments(
         arguments: Those of the call.
         view: Returns what a call with some of these arguments would send; raises `ProviderError` where it would fail.
     """
-    whole = dict(_leaves(view(arguments)))
-    mapped = {}
-    for name in arguments:
+
+    def viewed(some: Mapping[str, Any]) -> Mapping[str, Any] | None:
         try:
-            without = dict(_leaves(view({other: value for other, value in arguments.items() if other != name})))
+            return view(some)
         except ProviderError:
-            # Another argument needs this one.
-            without = dict(_leaves(view({})))
-        mapped[name] = {place: value for place, value in whole.items() if without.get(place, without) != value}
+            return None
+
+    mapped = {}
+    whole = view(arguments)
+    for name, value in arguments.items():
+        rest = {other: given for other, given in arguments.items() if other != name}
+        having, lacking = whole, viewed(rest)
+        if lacking is None:
+            # Another argument needs this one: it is looked at beside those that stand alone.
+            rest = {other: given for other, given in rest.items() if viewed({other: given}) is not None}
+            having, lacking = viewed({**rest, name: value}) or whole, viewed(rest) or {}
+        mapped[name] = dict(_differing(having, lacking))
     return mapped
 
 
-def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+_NOTHING = object()
+
+
+def _differing(value: Any, other: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the places and values that a JSON value holds, and another one not, or not so."""
     if isinstance(value, Mapping) and value:
+        others = other if isinstance(other, Mapping) else {}
         for key, item in value.items():
-            yield from _leaves(item, f"{place}.{key}" if place else str(key))
+            yield from _differing(item, others.get(key, _NOTHING), f"{place}.{key}" if place else str(key))
     elif isinstance(value, (list, tuple)) and value:
-        for index, item in enumerate(value):
-            yield from _leaves(item, f"{place}[{index}]")
-    else:
+        items = list(other) if isinstance(other, (list, tuple)) else []
+        # What is put in front only moves what follows.
+        pairs = zip(reversed(value), reversed(items), strict=False)
+        moved = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        for index, item in enumerate(value[: len(value) - moved]):
+            beside = items[index] if index < len(items) - moved else _NOTHING
+            yield from _differing(item, beside, f"{place}[{index}]")
+    elif value != other:
         yield place, value

@@ -7,7 +7,7 @@ import mimetypes
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -18,11 +18,18 @@ from .errors import ProviderInputError, ProviderResponseError, cut
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
+def _check_str(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str):
+        raise ProviderInputError(
+            f"the {attribute.name} of {type(instance).__name__} must be a str, not {type(value).__name__}"
+        )
+
+
 @attrs.frozen
 class Text:
     """A piece of text among other parts."""
 
-    text: str
+    text: str = attrs.field(validator=_check_str)
 
 
 @attrs.frozen
@@ -69,8 +76,9 @@ class _Media:
         problem = None
         try:
             data = Path(path).read_bytes()
-        except OSError as error:
-            problem = f"{cls.__name__} cannot read {os.fspath(path)!r}: {error.strerror or error}"
+        except (OSError, TypeError, ValueError) as error:
+            # The last two: what is no path, or one that no file can have.
+            problem = f"{cls.__name__} cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}"
         if problem is not None:
             raise ProviderInputError(problem)
         return cls(data=data, media_type=media_type or sniff(data) or mimetypes.guess_type(path)[0], **fields)
@@ -78,7 +86,8 @@ class _Media:
     @classmethod
     def from_url(cls, url: str, media_type: str | None = None, **fields: Any) -> Self:
         """Return the part of an address that the service itself reads."""
-        return cls(url=url, media_type=media_type or mimetypes.guess_type(urlsplit(url).path)[0], **fields)
+        path = check_url(cls.__name__, url)
+        return cls(url=url, media_type=media_type or mimetypes.guess_type(path)[0], **fields)
 
     @property
     def base64(self) -> str:
@@ -126,7 +135,8 @@ class File(_Media):
     @classmethod
     def from_path(cls, path: str | os.PathLike[str], media_type: str | None = None, **fields: Any) -> Self:
         """Return the part of a file, which is read now, under its own name."""
-        return super().from_path(path, media_type, **{"name": Path(path).name, **fields})
+        part = super().from_path(path, media_type, **fields)
+        return part if part.name is not None else attrs.evolve(part, name=Path(path).name)
 
 
 Part: TypeAlias = Text | Image | Audio | File
@@ -142,9 +152,9 @@ class ToolCall:
         raw_arguments: The arguments as the model wrote them: JSON, if it did well.
     """
 
-    id: str
-    name: str
-    raw_arguments: str = "{}"
+    id: str = attrs.field(validator=_check_str)
+    name: str = attrs.field(validator=_check_str)
+    raw_arguments: str = attrs.field(default="{}", validator=_check_str)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -189,7 +199,7 @@ class Native:
     """
 
     dialect: str
-    data: Any = attrs.field(repr=False)
+    data: Any = attrs.field(repr=False, hash=False)
 
 
 # Without slots, and so set in one go: an application makes the messages of a conversation anew for every call.
@@ -205,7 +215,8 @@ class Message:
         name: The name of that tool.
         is_error: Whether that call failed.
         native: What the service that sent it wants back with it.
-        plain: Whether it is a role and a text and nothing else.
+        plain: Role and content as most wire formats write them, where it has nothing else, or None. It is made once,
+            for every request that sends the message, and not to be changed.
     """
 
     role: Role
@@ -215,22 +226,28 @@ class Message:
     name: str | None = attrs.field(default=None, kw_only=True)
     is_error: bool = attrs.field(default=False, kw_only=True)
     native: Native | None = attrs.field(default=None, kw_only=True)
-    plain: bool = attrs.field(init=False, repr=False, eq=False)
+    plain: dict[str, str] | None = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         role, content = self.role, self.content
         if role not in ("system", "user", "assistant", "tool"):
             raise ProviderInputError(f"a message's role is system, user, assistant or tool, not {role!r}")
-        if role == "tool" and not self.tool_call_id:
+        if role == "tool" and not (self.tool_call_id and isinstance(self.tool_call_id, str)):
             raise ProviderInputError(
-                "a tool's message needs the call that it answers; make it by Message.tool(call, ...)"
+                "a tool's message needs the call that it answers, or its id; make it by Message.tool(call, ...)"
             )
-        is_text = type(content) is str
-        if not is_text:
+        if self.tool_calls != ():
+            self.__dict__["tool_calls"] = _calls(self.tool_calls)
+        if self.native is not None and not isinstance(self.native, Native):
+            raise ProviderInputError(f"native must be a Native, not {type(self.native).__name__}; leave it out")
+        if type(content) is not str:
             # A plain str, so that a conversation keeps no completion with all that it holds.
-            is_text = isinstance(content, str)
-            self.__dict__["content"] = str.__str__(content) if isinstance(content, str) else parts_of(content)
-        self.__dict__["plain"] = is_text and role != "tool" and not self.tool_calls and self.native is None
+            content = str.__str__(content) if isinstance(content, str) else parts_of(content)
+            self.__dict__["content"] = content
+        if role == "tool" or self.tool_calls or self.native is not None or type(content) is not str:
+            self.__dict__["plain"] = None
+        else:
+            self.__dict__["plain"] = {"role": role, "content": content}
 
     @classmethod
     def system(cls, text: str) -> Message:
@@ -260,13 +277,11 @@ class Message:
         tool_calls: Sequence[ToolCall] = (),
         native: Native | None = None,
     ) -> Message:
-        """Return what the model said; `completion.message` is the better way, since it keeps all of it."""
-        return cls(
-            "assistant",
-            content if isinstance(content, str) else parts_of(content),
-            tool_calls=tuple(tool_calls),
-            native=native,
-        )
+        """Return what the model said; of a completion it is the `message`, which keeps all of it."""
+        kept = getattr(content, "message", None)
+        if isinstance(kept, Message) and not tool_calls and native is None:
+            return kept
+        return cls("assistant", cast("Any", content), tool_calls=cast("Any", tool_calls), native=native)
 
     @classmethod
     def tool(cls, call: ToolCall | str, result: Any, *, name: str | None = None, is_error: bool = False) -> Message:
@@ -304,12 +319,17 @@ Prompt: TypeAlias = str | Message | Sequence[Message]
 """What `complete` takes: a text of the user's, a message, or a conversation."""
 
 
-def check_url(kind: str, url: object) -> None:
-    """Raise unless a service could read this address."""
+def check_url(kind: str, url: object) -> str:
+    """Return the path of an address; raise unless a service could read it."""
     if not isinstance(url, str) or not url.startswith(("http://", "https://", "data:", "gs://")):
         raise ProviderInputError(
             f"the url of {kind} must begin with http:// or https://; for a file give {kind}.from_path(...)"
         )
+    try:
+        return urlsplit(url).path
+    except ValueError as error:
+        problem = f"the url of {kind} is malformed: {error}; check it"
+    raise ProviderInputError(problem)
 
 
 def given_text(name: str, text: object) -> str:
@@ -326,6 +346,12 @@ def parts_of(content: Any) -> tuple[Part, ...]:
     if not isinstance(content, (list, tuple)):
         raise ProviderInputError(f"a message's content must be a str or parts, not {type(content).__name__}")
     return tuple(_parts(content))
+
+
+def _calls(calls: Any) -> tuple[ToolCall, ...]:
+    if not isinstance(calls, (list, tuple)) or not all(isinstance(call, ToolCall) for call in calls):
+        raise ProviderInputError("tool_calls must be a list of ToolCall, as a completion has them in .tool_calls")
+    return tuple(calls)
 
 
 def _parts(content: Sequence[Any]) -> Iterator[Part]:
@@ -353,25 +379,29 @@ def check_conversation(prompt: Any) -> Sequence[Message]:
         raise ProviderInputError(f"prompt must be a str, a Message or a list of messages, not {type(prompt).__name__}")
     if not prompt:
         raise ProviderInputError("prompt holds no message; there is nothing to send")
-    if set(map(type, prompt)) != {Message}:
-        place, other = next((place, each) for place, each in enumerate(prompt) if type(each) is not Message)
+    if set(map(type, prompt)) != {Message} and not all(isinstance(each, Message) for each in prompt):
+        place, other = next((place, each) for place, each in enumerate(prompt) if not isinstance(each, Message))
         advice = "append its .message" if hasattr(other, "message") else "make it by Message.user(...) and the like"
         raise ProviderInputError(f"prompt[{place}] must be a Message, not {type(other).__name__}; {advice}")
+    # Long conversations are mostly plain, and in one that is nothing can be unanswered.
+    if [message for message in prompt if not message.plain]:
+        _check_calls_are_answered(prompt)
+    return prompt
+
+
+def _check_calls_are_answered(conversation: Sequence[Message]) -> None:
     unanswered: dict[str, ToolCall] = {}
-    for message in prompt:
-        if message.plain and not unanswered:
-            continue
+    for message in conversation:
         if message.role == "tool":
             unanswered.pop(message.tool_call_id or "", None)
-            continue
-        if unanswered:
+        elif unanswered:
             break
-        unanswered = {call.id: call for call in message.tool_calls}
+        else:
+            unanswered = {call.id: call for call in message.tool_calls}
     for call in unanswered.values():
         raise ProviderInputError(
             f"the call {call.id!r} of {call.name!r} has no result; append Message.tool(call, result) for each call"
         )
-    return prompt
 
 
 _MAGIC = (

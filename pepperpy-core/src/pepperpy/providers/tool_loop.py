@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from . import options as check
@@ -16,11 +16,11 @@ from .domain import (
     Usage,
 )
 from .messages import Message, Prompt, ToolCall, check_conversation, given_text
-from .tools import Tool
 
 if TYPE_CHECKING:
     from ._provider import Provider
     from .tool_stream import ToolRunStream
+    from .tools import ToolLike
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def _fields(completion: Completion[Any], *names: str) -> dict[str, Any]:
 async def run_tools(
     provider: Provider,
     prompt: Prompt,
-    tools: Sequence[Tool | Callable[..., Any]],
+    tools: Sequence[ToolLike],
     *,
     max_turns: int = 10,
     stream: Literal[False] = False,
@@ -70,18 +70,18 @@ async def run_tools(
 async def run_tools(
     provider: Provider,
     prompt: Prompt,
-    tools: Sequence[Tool | Callable[..., Any]],
+    tools: Sequence[ToolLike],
     *,
     max_turns: int = 10,
     stream: Literal[False] = False,
-    output: Mapping[str, Any] | None = None,
+    output: Any = None,
     **options: Any,
 ) -> ToolRun: ...
 @overload
 async def run_tools(
     provider: Provider,
     prompt: Prompt,
-    tools: Sequence[Tool | Callable[..., Any]],
+    tools: Sequence[ToolLike],
     *,
     max_turns: int = 10,
     stream: Literal[True],
@@ -92,18 +92,18 @@ async def run_tools(
 async def run_tools(
     provider: Provider,
     prompt: Prompt,
-    tools: Sequence[Tool | Callable[..., Any]],
+    tools: Sequence[ToolLike],
     *,
     max_turns: int = 10,
     stream: Literal[True],
-    output: Mapping[str, Any] | None = None,
+    output: Any = None,
     **options: Any,
 ) -> ToolRunStream: ...
 @overload
 async def run_tools(
     provider: Provider,
     prompt: Prompt,
-    tools: Sequence[Tool | Callable[..., Any]],
+    tools: Sequence[ToolLike],
     *,
     max_turns: int = 10,
     stream: bool,
@@ -112,7 +112,7 @@ async def run_tools(
 async def run_tools(
     provider: Provider,
     prompt: Prompt,
-    tools: Sequence[Tool | Callable[..., Any]],
+    tools: Sequence[ToolLike],
     *,
     max_turns: int = 10,
     stream: bool = False,
@@ -167,7 +167,7 @@ class Turns:
         self,
         provider: Provider,
         prompt: Prompt,
-        tools: Sequence[Tool | Callable[..., Any]],
+        tools: Sequence[ToolLike],
         max_turns: int,
         stream: bool,
         options: Mapping[str, Any],

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -151,6 +151,12 @@ class Tool:
         except ValueError as error:
             problem = str(error)
         raise ProviderInputError(f"arguments do not fit: {problem}")
+
+
+# Any, because mypy takes a list of several functions for one of `function`, which to it is not callable, and a list of
+# functions and tools for one of `object`.
+ToolLike: TypeAlias = Tool | Callable[..., Any] | Any
+"""What a list of tools holds: tools, and functions to make them of."""
 
 
 def _unbound(function: Any) -> Any:

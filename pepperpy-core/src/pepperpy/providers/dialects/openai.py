@@ -258,14 +258,14 @@ class OpenAIDialect:
         return Completion(
             content or "",
             usage=parse_usage(payload.get("usage")),
-            finish_reason=unified_finish_reason(finish_reason),
+            finish_reason=unified_finish_reason(finish_reason, called=bool(tool_calls)),
             native_finish_reason=text_or_none(choice.get("native_finish_reason")) or text_or_none(finish_reason),
             model=text_or_none(payload.get("model")),
             id=text_or_none(payload.get("id")),
             tool_calls=tool_calls,
             reasoning=read_reasoning(message),
             refusal=text_or_none(refusal),
-            native=read_native(self.name, self.carried, message),
+            native=read_native(self.name, self.carried, message, tool_calls),
             raw=payload,
         )
 

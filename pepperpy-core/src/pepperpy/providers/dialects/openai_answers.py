@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +13,8 @@ from .openai_usage import parse_usage
 if TYPE_CHECKING:
     from ..messages import Native, ToolCall
 
-CALL_FIELDS = frozenset({"id", "type", "index", "function", "custom"})
+SHARED_REASONS: Mapping[str, str] = {"function_call": "tool_calls", "eos": "stop", "model_length": "length"}
+"""The words for why an answer ended that are those of a few servers alone: older ones, Together's and Mistral's."""
 
 
 class ErrorReader(Protocol):
@@ -42,6 +42,8 @@ class OpenAIStreamParser:
         self._pieces: list[str] = []
         self._texts: list[str] = []
         self._reasoning: list[str] = []
+        # What of it came under the one name by which it goes back.
+        self._reasoning_content: list[str] = []
         self._refusal: list[str] = []
         self._calls: list[dict[str, Any]] = []
         self._details: list[dict[str, Any]] = []
@@ -101,12 +103,14 @@ class OpenAIStreamParser:
                 (choice,) = chunk["choices"]
                 delta = choice["delta"]
                 piece = delta["content"]
-                usual = len(delta) == 1 and choice["finish_reason"] is None and choice["index"] == 0
+                usual = (
+                    type(piece) is str and len(delta) == 1 and choice["finish_reason"] is None and choice["index"] == 0
+                )
             except (KeyError, TypeError, ValueError):
                 usual = False
             if not usual or self._id is None or chunk.get("usage") or "error" in chunk or "error" in choice:
                 piece = self._read(chunk) if isinstance(chunk, dict) else None
-            if piece and isinstance(piece, str):
+            if piece:
                 pieces.append(piece)
             if self.error is not None:
                 return
@@ -134,12 +138,13 @@ class OpenAIStreamParser:
             self._native_finish_reason = choice.get("native_finish_reason")
         if self.error is None and (reason or "error" in choice):
             self.error = self._errors.error_in_choice(choice)
-        delta = choice.get("delta")
+        # Some gateways put the whole answer into one event, as the message that it is without a stream.
+        delta = choice.get("delta") if "delta" in choice else choice.get("message")
         if not isinstance(delta, dict):
             return None
-        if len(delta) > 1 or "content" not in delta:
-            self._read_rest(delta)
         content = delta.get("content")
+        if len(delta) > 1 or not isinstance(content, str):
+            self._read_rest(delta)
         if content is None or isinstance(content, str):
             return content
         piece = joined_parts(content)
@@ -153,12 +158,14 @@ class OpenAIStreamParser:
             self.asides.append((len(self._texts) + len(self._pieces), reasoning))
         if isinstance(refusal := delta.get("refusal"), str):
             self._refusal.append(refusal)
-        for fragment in dicts(delta.get("tool_calls")):
-            merge_tool_call(self._calls, fragment)
-        if isinstance(call := delta.get("function_call"), dict):
-            merge_tool_call(self._calls, {"index": 0, "function": call})
+        if content := text_or_none(delta.get("reasoning_content")):
+            self._reasoning_content.append(content)
         for fragment in dicts(delta.get("reasoning_details")):
             merge_detail(self._details, fragment)
+        if delta.get("tool_calls") or delta.get("function_call"):
+            from .openai_calls import merge_fragments
+
+            merge_fragments(self._calls, delta)
 
     def _note(self, chunk: dict[str, Any]) -> None:
         self._usage = chunk.get("usage") or self._usage
@@ -171,12 +178,17 @@ class OpenAIStreamParser:
         calls: tuple[ToolCall, ...] = ()
         native = None
         if self._calls or self._details:
-            message = {"tool_calls": self._calls, "reasoning_content": reasoning, "reasoning_details": self._details}
-            calls, native = read_tool_calls(message), read_native(self._native, self._carried, message)
+            message = {
+                "tool_calls": self._calls,
+                "reasoning_content": "".join(self._reasoning_content),
+                "reasoning_details": self._details,
+            }
+            calls = read_tool_calls(message)
+            native = read_native(self._native, self._carried, message, calls)
         return Completion(
             "".join(self._texts),
             usage=parse_usage(self._usage),
-            finish_reason=unified_finish_reason(self._finish_reason),
+            finish_reason=unified_finish_reason(self._finish_reason, called=bool(calls)),
             native_finish_reason=text_or_none(self._native_finish_reason) or text_or_none(self._finish_reason),
             model=text_or_none(self._model),
             id=text_or_none(self._id),
@@ -215,53 +227,46 @@ def read_reasoning(message: Mapping[str, Any]) -> str | None:
     if text is None and "reasoning_details" in message:
         pieces = (entry.get("text") or entry.get("summary") for entry in dicts(message["reasoning_details"]))
         text = "".join(piece for piece in pieces if isinstance(piece, str)) or None
+    if text is None and isinstance(message.get("content"), list):
+        text = "".join(map(_thought, dicts(message["content"]))) or None
     return text
 
 
+def _thought(part: Mapping[str, Any]) -> str:
+    """Return the reasoning that a part of a content is: Mistral's, or that of a gateway to Claude."""
+    said = part.get("thinking") or part.get("summary")
+    return said if isinstance(said, str) else joined_parts(said) or ""
+
+
 def read_tool_calls(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
-    """Return the calls of a message, functions and custom tools, and the single one of older servers."""
-    calls = dicts(message.get("tool_calls"))
-    if not calls and isinstance(single := message.get("function_call"), dict):
-        calls = [{"function": single}]
-    if not calls:
+    """Return the calls of a message."""
+    if not (message.get("tool_calls") or message.get("function_call")):
         return ()
-    from ..messages import ToolCall
+    from .openai_calls import read_calls
 
-    return tuple(ToolCall(*read_tool_call(call, place)) for place, call in enumerate(calls))
-
-
-def read_tool_call(call: Mapping[str, Any], place: int) -> tuple[str, str, str]:
-    """Return the id, the name and the arguments of a call; an id that is missing is made up."""
-    custom = call.get("custom")
-    said = custom if isinstance(custom, dict) else call.get("function")
-    function: Mapping[str, Any] = said if isinstance(said, dict) else {}
-    arguments = function.get("input") if isinstance(custom, dict) else function.get("arguments")
-    if isinstance(arguments, (dict, list)):
-        # Some compatible servers send them decoded.
-        arguments = json.dumps(arguments, ensure_ascii=False)
-    return (
-        text_or_none(call.get("id")) or f"call_{place}",
-        text_or_none(function.get("name")) or "",
-        arguments if isinstance(arguments, str) else "",
-    )
+    return read_calls(message)
 
 
-def read_native(dialect: str, carried: Sequence[str], message: Mapping[str, Any]) -> Native | None:
+def read_native(
+    dialect: str, carried: Sequence[str], message: Mapping[str, Any], calls: Sequence[ToolCall]
+) -> Native | None:
     """Return what the service wants back with the next turn, beyond text and calls, or None.
 
     Args:
         dialect: Whose it is.
         carried: The fields that it wants back.
         message: The assistant's message.
+        calls: The calls in it.
     """
-    calls = message.get("tool_calls")
     data = {name: message[name] for name in carried if message.get(name)}
     if not calls:
         # Reasoning as text is wanted back between a call and its result alone; elsewhere some servers refuse it.
         data.pop("reasoning_content", None)
-    elif any(not call.keys() <= CALL_FIELDS for call in dicts(calls)):
-        # Such as the signature that Google's compatible endpoint puts beside the function.
-        data["tool_calls"] = [{name: call[name] for name in call if name != "index"} for call in dicts(calls)]
+    else:
+        from .openai_calls import unusual_calls
+
+        if unusual := unusual_calls(message, calls):
+            data["tool_calls"] = unusual
     if not data:
         return None
     from ..messages import Native
@@ -269,32 +274,15 @@ def read_native(dialect: str, carried: Sequence[str], message: Mapping[str, Any]
     return Native(dialect, data)
 
 
-def merge_tool_call(calls: list[dict[str, Any]], fragment: dict[str, Any]) -> None:
-    """Put a fragment of a tool call to the call that it belongs to, or begin a new one with it.
-
-    By its `index`; some servers leave that out, or give each call the index 0: then by its `id`.
-    """
-    index, call_id = fragment.get("index"), text_or_none(fragment.get("id"))
-    call = next((call for call in reversed(calls) if call.get("index") == index), None)
-    if call is None or (call_id is not None and call.get("id") not in (None, call_id)):
-        call = {"index": index}
-        calls.append(call)
-    for name, value in fragment.items():
-        if name in ("function", "custom") and isinstance(value, dict):
-            merge_texts(call.setdefault(name, {}), value, ("name", "arguments", "input"))
-        elif value is not None and (name != "id" or call_id is not None):
-            call[name] = value
-
-
-def merge_detail(details: list[dict[str, Any]], fragment: dict[str, Any]) -> None:
+def merge_detail(details: list[dict[str, Any]], fragment: Mapping[str, Any]) -> None:
     """Put a fragment of reasoning to the entry that it goes on with, or begin a new one with it."""
-    if details and goes_on_with(details[-1], fragment):
+    if details and _goes_on_with(details[-1], fragment):
         merge_texts(details[-1], fragment, ("text", "summary", "data"))
     else:
         details.append(dict(fragment))
 
 
-def goes_on_with(entry: Mapping[str, Any], fragment: Mapping[str, Any]) -> bool:
+def _goes_on_with(entry: Mapping[str, Any], fragment: Mapping[str, Any]) -> bool:
     """Tell whether a fragment belongs to an entry: of one type and index, and nothing says that it is another one."""
     if any(entry.get(name) != fragment.get(name) for name in ("type", "index")):
         return False
@@ -314,8 +302,15 @@ def merge_texts(whole: dict[str, Any], fragment: Mapping[str, Any], grown: Seque
             whole[name] = value
 
 
-def unified_finish_reason(reason: Any) -> str | None:
-    """Return the reason in the words that all providers share."""
+def unified_finish_reason(reason: Any, *, called: bool) -> str | None:
+    """Return the reason in the words that all providers share.
+
+    Args:
+        reason: The service's own word.
+        called: Whether the answer calls tools. OpenAI itself says "stop" of a call that it was told to make, and some
+            servers of every call.
+    """
     if not isinstance(reason, str):
         return None
-    return "tool_calls" if reason == "function_call" else reason
+    word = SHARED_REASONS.get(reason, reason)
+    return "tool_calls" if called and word == "stop" else word

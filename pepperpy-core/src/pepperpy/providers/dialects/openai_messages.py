@@ -23,12 +23,7 @@ def write_messages(messages: Sequence[Message], *, native: str, file_urls: bool)
         file_urls: Whether the service reads files from addresses.
     """
     # Long conversations are mostly plain: for those, nothing is called.
-    return [
-        {"role": message.role, "content": message.content}
-        if message.plain
-        else write_message(message, native=native, file_urls=file_urls)
-        for message in messages
-    ]
+    return [message.plain or write_message(message, native=native, file_urls=file_urls) for message in messages]
 
 
 def write_message(message: Message, *, native: str, file_urls: bool) -> dict[str, Any]:

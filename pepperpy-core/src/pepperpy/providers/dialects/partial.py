@@ -22,7 +22,7 @@ from ..domain import Completion, ProviderAPIError, ProviderCapabilityError, Usag
 from ..values import loads
 
 if TYPE_CHECKING:
-    from ..messages import Message, ToolCall
+    from ..messages import Message, Native, ToolCall
 
 
 class PartialDialect(abc.ABC):
@@ -95,11 +95,14 @@ class PartialDialect(abc.ABC):
 class PartialStreamParser(abc.ABC):
     """Reads a stream whose every event is one JSON value.
 
-    A subclass writes `read`, and sets `finish_reason`, `usage`, `model` and `id` there as the events tell them. The
-    stream counts as whole once there is a `finish_reason`, or `done` is set.
+    A subclass writes `read`, and sets there what the events tell: `finish_reason`, `usage` and the others. The stream
+    counts as whole once there is a `finish_reason`, or `done` is set.
 
     Attributes:
         finish_reason: "stop", "length", "tool_calls", "content_filter", or the service's own word; None until it ends.
+        native_finish_reason: The service's own word for it, where that is another one.
+        refusal: The model's words of refusal, or None.
+        native: What the service wants back with the next turn, or None.
         usage: What the call used.
         model: The model that answers, as the service names it.
         id: The service's name for the answer.
@@ -111,6 +114,9 @@ class PartialStreamParser(abc.ABC):
         self.error: ProviderAPIError | None = None
         self.asides: list[tuple[int, str | ToolCall]] = []
         self.finish_reason: str | None = None
+        self.native_finish_reason: str | None = None
+        self.refusal: str | None = None
+        self.native: Native | None = None
         self.usage = Usage()
         self.model: str | None = None
         self.id: str | None = None
@@ -177,10 +183,13 @@ class PartialStreamParser(abc.ABC):
             "".join(self._texts),
             usage=self.usage,
             finish_reason=self.finish_reason,
+            native_finish_reason=self.native_finish_reason,
             model=self.model,
             id=self.id,
             tool_calls=tuple(aside for aside in asides if isinstance(aside, ToolCall)),
             reasoning="".join(aside for aside in asides if isinstance(aside, str)) or None,
+            refusal=self.refusal,
+            native=self.native,
         )
 
 
