@@ -12,7 +12,8 @@ import pytest
 
 from pepperpy.providers import ProviderCapabilityError, ReadyProvider, create_provider
 from pepperpy.providers.events import FinishEvent, ReasoningEvent, TextEvent, ToolCallEvent
-from pepperpy.providers.messages import Image, Message, ToolCall
+from pepperpy.providers.messages import Message, ToolCall
+from pepperpy.providers.parts import Image
 from pepperpy.providers.testing import FakeService, Reply
 from pepperpy.providers.tools import Tool
 

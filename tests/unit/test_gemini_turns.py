@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pepperpy.providers import Completion, ProviderCapabilityError, ProviderInputError
-from pepperpy.providers.messages import Audio, File, Image, Message, Native, Text, ToolCall
+from pepperpy.providers.messages import Message, Native, ToolCall
+from pepperpy.providers.parts import Audio, File, Image, Text
 from pepperpy_gemini.dialect import GeminiDialect
 from pepperpy_gemini.turns import FOREIGN_SIGNATURE
 

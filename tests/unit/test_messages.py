@@ -21,7 +21,8 @@ from pepperpy.providers import (
     Text,
     ToolCall,
 )
-from pepperpy.providers.messages import Native, check_conversation, sniff
+from pepperpy.providers.messages import Native, check_conversation
+from pepperpy.providers.parts import sniff
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
 CALL = ToolCall("call_1", "add", '{"a": 1, "b": 2}')

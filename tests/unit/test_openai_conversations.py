@@ -20,8 +20,9 @@ from pepperpy.providers import (
     ToolCall,
 )
 from pepperpy.providers.dialects.openai import OpenAIDialect
-from pepperpy.providers.messages import Native, Prompt, Text, check_conversation
+from pepperpy.providers.messages import Native, Prompt, check_conversation
 from pepperpy.providers.outputs import output_schema
+from pepperpy.providers.parts import Text
 
 DIALECT = OpenAIDialect()
 PNG = b"\x89PNG\r\n\x1a\n0000"

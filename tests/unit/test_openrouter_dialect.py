@@ -28,8 +28,9 @@ from pepperpy.providers import (
 from pepperpy.providers.capabilities import Model
 from pepperpy.providers.dialect import EmbeddingBatch
 from pepperpy.providers.dialects.openai import OpenAIDialect
-from pepperpy.providers.messages import Audio, File, Image, Message, Native
+from pepperpy.providers.messages import Message, Native
 from pepperpy.providers.outputs import OutputSchema
+from pepperpy.providers.parts import Audio, File, Image
 from pepperpy.providers.tools import Tool
 from pepperpy_openrouter.dialect import OpenRouterDialect
 from pepperpy_openrouter.errors import MEANINGS

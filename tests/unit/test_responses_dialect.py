@@ -23,8 +23,9 @@ from pepperpy.providers import (
 )
 from pepperpy.providers.dialect import Event
 from pepperpy.providers.dialects.openai import OpenAIDialect
-from pepperpy.providers.messages import Audio, File, Image, Message, Native, Text, ToolCall
+from pepperpy.providers.messages import Message, Native, ToolCall
 from pepperpy.providers.outputs import output_schema
+from pepperpy.providers.parts import Audio, File, Image, Text
 from pepperpy.providers.tools import Tool
 from pepperpy_openai.chat import OpenAIChatDialect
 from pepperpy_openai.models import effort_for, family_of, known_family

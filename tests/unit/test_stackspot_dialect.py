@@ -27,7 +27,8 @@ from pepperpy.providers import (
 from pepperpy.providers import options as check
 from pepperpy.providers.capabilities import Capabilities
 from pepperpy.providers.dialect import Event, Request
-from pepperpy.providers.messages import File, Image, Message, Native, ToolCall
+from pepperpy.providers.messages import Message, Native, ToolCall
+from pepperpy.providers.parts import File, Image
 from pepperpy_stackspot.answers import StackSpotStreamParser, parse_tokens
 from pepperpy_stackspot.bearer import is_bearer, parse_token, parse_token_error, read_client
 from pepperpy_stackspot.dialect import AGENT, QUICK_COMMAND, SET_ON_THE_AGENT, StackSpotDialect

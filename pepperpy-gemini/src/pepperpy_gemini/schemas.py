@@ -138,7 +138,7 @@ def _both(key: str, one: Any, other: Any) -> Any:
             **{name: {"allOf": [one[name], each]} if name in one else each for name, each in other.items()},
         }
     if key == "required" and isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return list(dict.fromkeys([*one, *other]))
+        return [*one, *(name for name in other if name not in one)]
     if key in ("minimum", "maximum", "minItems", "maxItems") and {type(one), type(other)} <= {int, float}:
         return max(one, other) if key.startswith("min") else min(one, other)
     return one

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
 from pepperpy.providers import ProviderCapabilityError, ProviderInputError, ProviderResponseError
-from pepperpy.providers.messages import Audio, File, Image, Message, Native, Part, Text, ToolCall
+from pepperpy.providers.messages import Message, Native, ToolCall
+from pepperpy.providers.parts import Audio, File, Image, Part, Text
 from pepperpy.providers.values import loads
 
 from .calls import NATIVE

@@ -7,8 +7,9 @@ from typing import Any
 
 from pepperpy.providers.dialects.openai_messages import NO_PARAMETERS, strict_parameters, text_alone, write_output
 from pepperpy.providers.domain import ProviderCapabilityError
-from pepperpy.providers.messages import Audio, File, Image, Message, Part, Text
+from pepperpy.providers.messages import Message
 from pepperpy.providers.outputs import OutputSchema
+from pepperpy.providers.parts import Audio, File, Image, Part, Text
 from pepperpy.providers.tools import Tool
 
 Item = dict[str, Any]
@@ -34,11 +35,7 @@ def write_conversation(messages: Sequence[Message], *, native: str, stored: bool
     items = [
         item
         for message in (messages[begin:] if begin else messages)
-        for item in (
-            (message.plain,)
-            if message.plain
-            else _write_message(message, native, stored, called)
-        )
+        for item in ((message.plain,) if message.plain else _write_message(message, native, stored, called))
     ]
     return instructions, items
 

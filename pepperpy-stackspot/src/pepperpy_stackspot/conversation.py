@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pepperpy.providers import ProviderCapabilityError, ProviderInputError
-from pepperpy.providers.messages import Message, Text
+from pepperpy.providers.messages import Message
+from pepperpy.providers.parts import Text
 from pepperpy.providers.values import text_or_none
 
 from .answers import NATIVE

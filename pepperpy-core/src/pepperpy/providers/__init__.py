@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from .events import FinishEvent, ReasoningEvent, StreamEvent, TextEvent, ToolCallEvent
     from .explain import Explanation
     from .hookspecs import ProviderSpec, hookimpl
-    from .messages import Audio, File, Image, Message, Text, ToolCall
+    from .messages import Message, ToolCall
+    from .parts import Audio, File, Image, Text
     from .stream import CompletionStream
     from .tool_loop import ToolRun, run_tools
     from .tool_stream import ToolResultEvent, ToolRunEvent, ToolRunStream
@@ -110,14 +111,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Audio": "messages",
+    "Audio": "parts",
     "Capabilities": "capabilities",
     "CompletionStream": "stream",
     "Embeddings": "embeddings",
     "Explanation": "explain",
-    "File": "messages",
+    "File": "parts",
     "FinishEvent": "events",
-    "Image": "messages",
+    "Image": "parts",
     "Message": "messages",
     "Model": "capabilities",
     "Provider": "_provider",
@@ -128,7 +129,7 @@ _MODULES = {
     "ReadyProvider": "_provider",
     "ReasoningEvent": "events",
     "StreamEvent": "events",
-    "Text": "messages",
+    "Text": "parts",
     "TextEvent": "events",
     "Timeouts": "_config",
     "Tool": "tools",

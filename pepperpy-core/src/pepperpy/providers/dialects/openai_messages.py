@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..domain import ProviderCapabilityError, ProviderInputError
-from ..messages import Audio, File, Image, Message, Part, Text
+from ..messages import Message
 from ..outputs import OutputSchema
+from ..parts import Audio, File, Image, Part, Text
 from ..schema import strict_schema
 from ..tools import Tool
 

@@ -201,7 +201,7 @@ def text_of(prompt: str | Sequence[Message]) -> str:
     """
     if isinstance(prompt, str):
         return prompt
-    from ..messages import Text
+    from ..parts import Text
 
     if len(prompt) == 1 and prompt[0].role == "user" and all(isinstance(part, Text) for part in prompt[0].parts):
         return prompt[0].text
