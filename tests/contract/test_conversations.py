@@ -136,6 +136,16 @@ async def test_events_behind_pieces() -> None:
         ]
 
 
+async def test_the_end_is_told_once() -> None:
+    """Calls and the end are not told again, so that nobody answers a call twice."""
+    async with FakeService(Reply.of_events(CALLING)) as service, await provider_for(service) as provider:
+        stream = await provider.complete("x", stream=True)
+        first = [event async for event in stream.events()]
+
+        assert len(first) == 6
+        assert [event async for event in stream.events()] == []
+
+
 async def test_events_of_a_plain_answer() -> None:
     """A service that answers a request for a stream as a whole gives the same events."""
     message = {"content": "Hi", "reasoning": "hm", "tool_calls": [{"id": "c", "function": {"name": "f"}}]}

@@ -186,6 +186,18 @@ async def test_arguments_are_objects(provider: ReadyProvider) -> None:
     assert call.arguments["weather"]["sky"] in ("sunny", "cloudy")
 
 
+async def test_a_call_that_was_cut_is_told_to_the_model(provider: ReadyProvider) -> None:
+    """A call that `max_tokens` cuts is no end of the run: the model reads what was wrong, and goes on."""
+    run = await provider.run_tools(
+        "What is the weather in Paris?", [get_weather], tool_choice="required", temperature=0, max_tokens=17
+    )
+
+    assert run.messages[1].tool_calls[0].problem is not None
+    assert run.messages[2].is_error
+    assert run.turns == 2
+    assert run
+
+
 async def test_an_answer_is_an_attrs_class(provider: ReadyProvider) -> None:
     """The model is held to the schema of an attrs class, and the answer is an object of it."""
     answer = await provider.complete("Tell me about Paris in France.", output=City, **CAREFUL)

@@ -141,6 +141,18 @@ print(json.dumps(sorted({{m.partition(".")[0] for m in sys.modules if m.startswi
     assert made == [f"pepperpy_{name}"]
 
 
+def test_the_command_is_there_and_needs_no_plugin(environment: Environment) -> None:
+    """Core brings the command `pepperpy`, which says what to install where there is nothing."""
+    script = Path(environment.python).with_name("pepperpy.exe" if os.name == "nt" else "pepperpy")
+    listed, examined = (
+        subprocess.run([script, *arguments], check=True, capture_output=True, text=True, cwd=environment.folder)
+        for arguments in (["list"], ["doctor"])
+    )
+
+    assert "pip install" in listed.stdout
+    assert "no provider is installed" in examined.stdout
+
+
 BROKEN = """
 [build-system]
 requires = ["hatchling"]
@@ -163,6 +175,9 @@ def test_a_broken_plugin_is_listed_and_hurts_nobody(tmp_path: Path, wheels: Path
     environment.pip("install", "--no-deps", str(tmp_path), str(openai))
     try:
         names, _ = environment.run(LIST)
+        doctor = subprocess.run(
+            [environment.python, "-m", "pepperpy.providers", "doctor", "--json"], capture_output=True, check=False
+        )
         message, other = environment.run("""
 import asyncio, json
 from pepperpy.providers import create_provider
@@ -180,6 +195,8 @@ asyncio.run(main())
         environment.pip("uninstall", "--yes", "pepperpy-broken", "pepperpy-openai")
 
     assert names == ["broken", "openai"]
+    assert [each["state"] for each in json.loads(doctor.stdout)["providers"]] == ["broken", "ok"]
+    assert doctor.returncode == 1
     assert "pepperpy-broken 3.2.1" in message
     assert "ZeroDivisionError: at import" in message
     assert other == "OpenAIProvider"

@@ -96,7 +96,7 @@ async def test_what_was_given_up_leaves_nothing(service: FakeService, how: str) 
         ends = await asyncio.gather(*calls, return_exceptions=True)
         if how != "read to the end":
             await service.until(lambda: service.open == 0, seconds=2)
-        (session,) = provider._transport._sessions._sessions.values()  # type: ignore[attr-defined]
+        (session,) = provider._transport._exchange.sessions._sessions.values()  # type: ignore[attr-defined]
 
         assert not session.under_way
         assert asyncio.all_tasks() - tasks <= service_tasks()

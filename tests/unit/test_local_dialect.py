@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from pepperpy.providers import (
     ProviderInputError,
     Text,
     Tool,
+    ToolCall,
 )
 from pepperpy_local.dialect import CallingDialect, LocalDialect, as_a_call
 from pepperpy_local.template import read_template, template_with_tools
@@ -151,6 +153,26 @@ def test_reasoning_is_refused(options: dict[str, Any]) -> None:
     assert not PLAIN.capabilities.reasoning
     assert PLAIN.capabilities.options is not None
     assert PLAIN.capabilities.options.isdisjoint(options)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ('{"at": "é"}', {"at": "é"}),
+        ("", {}),
+        ('{"at": "th', {"raw_arguments": '{"at": "th'}),
+        ("[1]", {"raw_arguments": "[1]"}),
+    ],
+)
+def test_a_call_in_a_conversation_has_an_object_of_arguments(written: str, sent: Any) -> None:
+    """llama.cpp fails at a call that was cut, so its arguments are written as an object that holds what there is."""
+    call = ToolCall("1", "look", written)
+    conversation = [Message.user("x"), Message.assistant("a", tool_calls=[call]), Message.tool(call, "no JSON")]
+    message = body(PLAIN, conversation)["messages"][1]
+
+    assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == sent
+    assert (message["content"], message["tool_calls"][0]["id"]) == ("a", "1")
+    assert conversation[1].tool_calls == (call,)
 
 
 def test_a_model_tells_its_context() -> None:

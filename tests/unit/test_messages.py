@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,46 @@ def test_messages_are_copied_whole() -> None:
     assert copy.deepcopy(message) == message
     assert attrs.evolve(Message.user("x"), content="y") == Message.user("y")
     assert attrs.evolve(message, native=None, tool_calls=()).plain
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message.system("x"),
+        Message.user("x"),
+        Message.user(
+            "Look:",
+            Image.from_bytes(PNG, detail="low"),
+            Image.from_url("https://example.com/a.png"),
+            Audio.from_bytes(b"ID3."),
+            File.from_bytes(b"%PDF-", name="a.pdf"),
+        ),
+        Message.assistant("x", tool_calls=[CALL], native=Native("acme", {"signature": ["a", 1, None]})),
+        Message.tool(CALL, "no", is_error=True),
+    ],
+)
+def test_messages_are_kept_as_json(message: Message) -> None:
+    """A message goes through JSON and comes back the same, with what the service wants back."""
+    assert Message.from_dict(json.loads(json.dumps(message.to_dict()))) == message
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        None,
+        3,
+        {},
+        {"role": "user"},
+        {"role": "user", "content": None},
+        {"role": "robot", "content": "x"},
+        {"role": "user", "content": [{"type": "video"}]},
+        {"role": "user", "content": [{"type": "image", "data": "!"}]},
+        {"role": "user", "content": "x", "mood": "good"},
+        {"role": "assistant", "content": "", "tool_calls": [{"name": "f"}]},
+        {"role": "assistant", "content": "", "native": 3},
+    ],
+)
+def test_what_is_no_kept_message(saved: Any) -> None:
+    """What `to_dict` did not write is refused."""
+    with pytest.raises(ProviderInputError):
+        Message.from_dict(saved)

@@ -80,6 +80,8 @@ class StreamEvents:
                 case (ToolCall() as call,):
                     self._called.append(call)
                     return ToolCallEvent(call)
+            if not self._stream._tell_end():
+                raise StopAsyncIteration
             completion = self._stream.completion
             # Those that came in fragments are whole only now.
             calls = [call for call in completion.tool_calls if call not in self._called]

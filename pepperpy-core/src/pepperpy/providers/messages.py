@@ -175,6 +175,23 @@ class Message:
         call_id, called = (call.id, call.name) if isinstance(call, ToolCall) else (call, None)
         return cls("tool", result, tool_call_id=call_id, name=name or called, is_error=is_error)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the message as a dict that JSON can hold, for a conversation to be kept and gone on with later."""
+        from ._saved_messages import save_message
+
+        return save_message(self)
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Message:
+        """Return the message that `to_dict` wrote.
+
+        Raises:
+            ProviderInputError: It is none.
+        """
+        from ._saved_messages import load_message
+
+        return load_message(saved)
+
     @property
     def text(self) -> str:
         """Its text alone, the other parts left out."""

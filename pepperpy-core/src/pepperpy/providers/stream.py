@@ -103,6 +103,7 @@ class CompletionStream(Generic[OutputT]):
         self._attempts = 1
         self._pieces_read = 0
         self._asides_handed_out = 0
+        self._end_told = False
 
     @property
     def completion(self) -> Completion[OutputT]:
@@ -208,6 +209,11 @@ class CompletionStream(Generic[OutputT]):
             # A copy, because a kept error that was raised would hold this stream by its traceback.
             raise copy.copy(self._failure)
 
+    def _tell_end(self) -> bool:
+        """Whether the end is to be told: once, so that nobody answers the calls of a stream twice."""
+        told, self._end_told = self._end_told, True
+        return not told
+
     async def _next_event(self) -> str | tuple[str | ToolCall] | None:
         """Return the next piece, or in a tuple what came beside the text; None at the regular end."""
         asides = self._parser.asides
@@ -246,7 +252,7 @@ class CompletionStream(Generic[OutputT]):
             raise
         try:
             pieces = self._parser.feed(events)
-        except ProviderError as error:
+        except ProviderAPIError as error:
             self._end(error)
             return
         except Exception as bug:  # noqa: BLE001 -- a dialect is to be total; one that is not must not hang its stream
