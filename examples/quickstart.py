@@ -3,6 +3,8 @@
 import asyncio
 import math
 
+import attrs
+
 from pepperpy.providers import create_provider
 from pepperpy.providers.domain import ProviderError
 from pepperpy.providers.engine import ProviderEngine
@@ -10,6 +12,17 @@ from pepperpy.providers.engine import ProviderEngine
 
 def cosine(a: list[float], b: list[float]) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True)) / (math.hypot(*a) * math.hypot(*b))
+
+
+def weather(city: str) -> str:
+    """Get the current weather in a city."""
+    return f"It is sunny in {city}, 21 degrees."
+
+
+@attrs.frozen
+class Person:
+    name: str
+    age: int
 
 
 async def main() -> None:
@@ -28,6 +41,19 @@ async def main() -> None:
             async for chunk in stream:
                 print(chunk, end="", flush=True)
         print(f"\n({stream.usage.output_tokens} tokens, {stream.finish_reason})")
+
+        print("\n--- a tool: the model calls a function, and answers with its result")
+        run = await provider.run_tools(
+            "What is the weather in Paris?", [weather], tool_choice="required", temperature=0, max_tokens=60
+        )
+        for message in run.messages:
+            for call in message.tool_calls:
+                print(f"{call.name}({call.arguments})")
+        print(run)
+
+        print("\n--- an answer as an object")
+        answer = await provider.complete("Bob is 42 years old.", output=Person, temperature=0, max_tokens=60)
+        print(answer.output)
 
         print("\n--- embeddings: which of these is nearest?")
         question = "How do I cook pasta?"

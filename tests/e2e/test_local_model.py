@@ -123,6 +123,42 @@ async def test_a_round_trip(provider: ReadyProvider) -> None:
     assert run.usage.output_tokens
 
 
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def get_time() -> str:
+    """Get the current time."""
+    return "14:35"
+
+
+def search(query: str, limit: int = 5) -> list[str]:
+    """Search the web."""
+    return [f"a page about {query}"]
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "arguments", "said"),
+    [
+        ("What is the weather in Rome?", "get_weather", {"city": "Rome"}, "21"),
+        ("What is 17 plus 25?", "add", {"a": 17, "b": 25}, "42"),
+        ("What time is it?", "get_time", {}, "14:35"),
+    ],
+)
+async def test_a_round_trip_with_a_choice_and_instructions(
+    provider: ReadyProvider, question: str, name: str, arguments: dict[str, Any], said: str
+) -> None:
+    """Of several tools the model calls the one that fits, and then answers, beside instructions of the caller's own."""
+    conversation = [Message.system("You are a pirate."), Message.user(question)]
+    tools = [add, get_time, get_weather, search]
+    run = await provider.run_tools(conversation, tools, tool_choice="required", max_turns=3, **CAREFUL)
+    (call,) = run.messages[2].tool_calls
+
+    assert (call.name, call.arguments) == (name, arguments)
+    assert said in run
+
+
 async def test_a_round_trip_as_a_stream(provider: ReadyProvider) -> None:
     """The same as events: the call, its result, the answer piece by piece, the end."""
     async with await provider.run_tools(

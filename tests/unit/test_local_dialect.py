@@ -50,6 +50,7 @@ def test_a_demanded_call_is_a_schema() -> None:
     schema = sent["response_format"]["json_schema"]["schema"]
 
     assert "tool_choice" not in sent
+    assert sent["chat_template_kwargs"] == {"demanded": True}
     assert [tool["function"]["name"] for tool in sent["tools"]] == ["walk", "look"]
     assert [each["properties"]["name"]["const"] for each in schema["anyOf"]] == ["walk", "look"]
     assert schema["anyOf"][0]["properties"]["arguments"] == {"$ref": "#/$defs/walk"}

@@ -343,8 +343,7 @@ class Stop(BaseException):
     """No `Exception`."""
 
 
-@pytest.mark.parametrize("kind", [Stop, asyncio.CancelledError])
-async def test_what_is_no_exception_passes_through(kind: type[BaseException]) -> None:
+async def test_what_is_no_exception_passes_through() -> None:
     """A `BaseException` of a function leaves the run, and the other functions are ended first."""
     ended = []
 
@@ -356,14 +355,29 @@ async def test_what_is_no_exception_passes_through(kind: type[BaseException]) ->
 
     async def stop() -> None:
         await asyncio.sleep(0)
-        raise kind
+        raise Stop
 
     before = asyncio.all_tasks()
-    with pytest.raises(kind):
+    with pytest.raises(Stop):
         await run_tools(Scripted(calling(("wait", {}), ("stop", {}), ("wait", {}))), "x", [wait, stop])
 
     assert ended == [True, True]
     assert asyncio.all_tasks() == before
+
+
+async def test_a_cancellation_that_is_not_the_callers() -> None:
+    """Where a function waited for something that was cancelled, the model is told; nobody cancelled the run."""
+
+    async def wait() -> None:
+        task = asyncio.create_task(asyncio.Event().wait())
+        asyncio.get_running_loop().call_soon(task.cancel)
+        await task
+
+    provider = Scripted(calling(("wait", {})), Completion("ok"))
+
+    assert await run_tools(provider, "x", [wait]) == "ok"
+    assert provider.results[0].text == "CancelledError"
+    assert provider.results[0].is_error
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -46,6 +46,7 @@ class LocalDialect(OpenAIDialect):
         """Return the request; what a model of texts cannot take is refused."""
         if not isinstance(prompt, str):
             check_texts(prompt)
+            prompt = with_readable_calls(prompt)
         for name in ("reasoning", "reasoning_effort"):
             if name in options:
                 raise ProviderCapabilityError(
@@ -89,6 +90,8 @@ class CallingDialect(LocalDialect):
             body["tools"] = [tool for tool in body["tools"] if tool["function"]["name"] == name]
         schema = schema_of_a_call([tool["function"] for tool in body["tools"]])
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
+        # What our own template goes by.
+        body["chat_template_kwargs"] = {"demanded": True}
         return attrs.evolve(request, body=body)
 
     def parse_completion(self, payload: Any) -> Completion:
@@ -125,6 +128,22 @@ def check_texts(prompt: Sequence[Message]) -> None:
                 raise ProviderCapabilityError(
                     f"a local model reads text alone, no {type(part).__name__}; say in words what is in it"
                 )
+
+
+def with_readable_calls(prompt: Sequence[Message]) -> Sequence[Message]:
+    """Return the messages with the arguments of every call as an object, without which llama.cpp fails.
+
+    A call that was cut by `max_tokens` has none; the model then sees what it wrote as one text.
+    """
+    return [
+        attrs.evolve(message, tool_calls=tuple(map(_readable, message.tool_calls))) if message.tool_calls else message
+        for message in prompt
+    ]
+
+
+def _readable(call: ToolCall) -> ToolCall:
+    arguments = {"raw_arguments": call.raw_arguments} if call.problem else call.arguments
+    return attrs.evolve(call, raw_arguments=json.dumps(arguments, ensure_ascii=False))
 
 
 def schema_of_a_call(functions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,18 +18,38 @@ _CHATML = """\
 
 # It writes tools, calls and results into the texts of the messages, and hands those to the model's own template, whose
 # tags stay its own. llama.cpp finds out by itself how calls are written here, and reads them from the answer.
+# A call that is `demanded` is shown for each tool first: a small model learns more from that than from words. Where it
+# has its result, it is told to use words, and the tools stand with the user's words instead of the instructions: else it
+# makes the same call again and again.
 _TOOLS = """\
-{%- set ns = namespace(messages=[], head="") -%}
-{%- if tools -%}
+{%- set ns = namespace(messages=[], rest=messages, head="", ask="", text="") -%}
+{%- if tools and demanded -%}
+{%- set ns.ask = "Call the function for this: " -%}
+{%- set ns.head = "You call functions:\\n" -%}
+{%- for tool in tools -%}
+{%- set ns.head = ns.head + (tool.function | tojson) + "\\n" -%}
+{%- set ns.messages = ns.messages + [\
+{"role": "user", "content": ns.ask + (tool.function.description or tool.function.name)}, \
+{"role": "assistant", "content": "{\\"name\\": \\"" + tool.function.name + "\\", \\"arguments\\": {}}"}] -%}
+{%- endfor -%}
+{%- if messages[0].role == "system" and messages[0].content is string -%}
+{%- set ns.head = ns.head + messages[0].content -%}
+{%- set ns.rest = messages[1:] -%}
+{%- endif -%}
+{%- set ns.messages = [{"role": "system", "content": ns.head}] + ns.messages -%}
+{%- set ns.head = "" -%}
+{%- elif tools -%}
 {%- set ns.head = "You may call these functions, given as JSON schemas:\\n" -%}
 {%- for tool in tools -%}{%- set ns.head = ns.head + (tool | tojson) + "\\n" -%}{%- endfor -%}
 {%- set ns.head = ns.head + "To call one, write only this, and wait for its result:\\n\
 <tool_call>\\n{\\"name\\": \\"the function\\", \\"arguments\\": {}}\\n</tool_call>\\n\
 When you know enough, answer in words.\\n\\n" -%}
 {%- endif -%}
-{%- for message in messages -%}
+{%- for message in ns.rest -%}
 {%- if message.role == "tool" -%}
-{%- set ns.messages = ns.messages + [{"role": "user", "content": "The function returned: " + message.content}] -%}
+{%- set ns.text = "The function returned: " + message.content -%}
+{%- if loop.last and not ns.ask -%}{%- set ns.text = ns.text + "\\n\\nSay it in words." -%}{%- endif -%}
+{%- set ns.messages = ns.messages + [{"role": "user", "content": ns.text}] -%}
 {%- elif message.tool_calls -%}
 {%- set ns.text = message.content or "" -%}
 {%- for call in message.tool_calls -%}
@@ -37,7 +57,9 @@ When you know enough, answer in words.\\n\\n" -%}
 + (call.function.arguments | tojson) + "}\\n</tool_call>" -%}
 {%- endfor -%}
 {%- set ns.messages = ns.messages + [{"role": "assistant", "content": ns.text}] -%}
-{%- elif ns.head and message.content is string and message.role in ["system", "user"] -%}
+{%- elif ns.ask and loop.last and message.content is string and message.role == "user" -%}
+{%- set ns.messages = ns.messages + [{"role": "user", "content": ns.ask + message.content}] -%}
+{%- elif ns.head and message.content is string and message.role == "user" -%}
 {%- set ns.messages = ns.messages + [{"role": message.role, "content": ns.head + message.content}] -%}
 {%- set ns.head = "" -%}
 {%- else -%}

@@ -24,7 +24,7 @@ LONGEST_PROBLEM = 1_000
 async def answer_calls(calls: Sequence[ToolCall], tools: Mapping[str, Tool]) -> list[Message]:
     """Run the calls at the same time and return their results in the order of the calls.
 
-    What is no `Exception` passes through, cancellation among it, and ends the others first.
+    What is no `Exception` passes through, the caller's cancellation among it, and ends the others first.
     """
     tasks = [asyncio.ensure_future(answer_call(call, tools)) for call in calls]
     try:
@@ -51,7 +51,11 @@ async def answer_call(call: ToolCall, tools: Mapping[str, Tool]) -> Message:
         except ProviderInputError as error:
             return _failed(call, error.message)
         return Message.tool(call, await _call(tool.function, arguments))
-    except Exception as error:  # noqa: BLE001 -- whatever it is, the model is told
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            # The caller's own; any other is of something that the function waited for.
+            raise
         # No more than this: the text may hold what nobody may read in a log.
         logger.warning("the tool %s raised %s; the model is told", tool.name, type(error).__name__)
         return _failed(call, _described(error))
@@ -76,7 +80,7 @@ def _failed(call: ToolCall, problem: str) -> Message:
     return Message.tool(call, cut(problem, LONGEST_PROBLEM), is_error=True)
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     try:
         said = str(error)
     except Exception:  # noqa: BLE001 -- it is the tool's own class
