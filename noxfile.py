@@ -134,7 +134,7 @@ def template(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """What a call costs beside bare aiohttp and other clients; with `-- --quick` in less than 90 s."""
-    install(session, "pepperpy-core", "pepperpy-openai")
+    install(session, "pepperpy-core", "pepperpy-openai", "pepperpy-gemini")
     # The client `ours` passes it over.
     session.install("./pepperpy-core[speed]")
     interpreters = [f"--python={name}={interpreter_with(session, name)}" for name in ("openai", "litellm")]

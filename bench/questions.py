@@ -9,11 +9,33 @@ from typing import Literal, TypeAlias
 FLOOR = "aiohttp"
 OURS = "pepperpy"
 SPEED = "with orjson"
+GEMINI = "pepperpy on Gemini"
 
-MODULES = {FLOOR: "bare", OURS: "ours", SPEED: "ours_speed", "openai": "openai_sdk", "litellm": "litellm_sdk"}
+GEMINI_FLOOR = "aiohttp on Gemini"
+
+FLOORS = {GEMINI: GEMINI_FLOOR}
+"""What a participant is compared with, where it is not `FLOOR`: the same service's wire by hand."""
+
+MODULES = {
+    FLOOR: "bare",
+    OURS: "ours",
+    SPEED: "ours_speed",
+    GEMINI_FLOOR: "bare_gemini",
+    GEMINI: "ours_gemini",
+    "openai": "openai_sdk",
+    "litellm": "litellm_sdk",
+}
 """The module in `bench.clients` of each participant."""
 
-DISTRIBUTIONS = {FLOOR: "aiohttp", OURS: "pepperpy-core", SPEED: "orjson", "openai": "openai", "litellm": "litellm"}
+DISTRIBUTIONS = {
+    FLOOR: "aiohttp",
+    OURS: "pepperpy-core",
+    SPEED: "orjson",
+    GEMINI_FLOOR: "aiohttp",
+    GEMINI: "pepperpy-gemini",
+    "openai": "openai",
+    "litellm": "litellm",
+}
 """What each is installed from."""
 
 STATEMENTS = {

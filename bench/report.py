@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .questions import FLOOR, MODULES, OURS, SPEED, Count, Question
+from .questions import FLOOR, FLOORS, GEMINI, MODULES, OURS, SPEED, Count, Question
 
 
 class Result:
@@ -29,7 +29,7 @@ class Result:
 
     def ratios(self, participant: str) -> list[float]:
         """Return a participant's answers as multiples of the floor's of the same round."""
-        floor = self.blocks.get(FLOOR, {})
+        floor = self.blocks.get(FLOORS.get(participant, FLOOR), {})
         return [value / floor[turn] for turn, value in self.blocks.get(participant, {}).items() if turn in floor]
 
     def as_json(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 def table(results: Iterable[Result], versions: Mapping[str, str], absent: Mapping[str, str]) -> str:
     """Return the results as a table in Markdown, with a list of who could not take part."""
-    names = [name for name in MODULES if name != FLOOR]
+    names = [name for name in MODULES if name not in {FLOOR, *FLOORS.values()}]
     heads = [f"{name} {versions.get(name, '')}".strip() for name in names]
     lines = [
         "| " + " | ".join(["", f"{FLOOR} {versions.get(FLOOR, '')}", *heads, "goal"]) + " |",
@@ -97,7 +97,7 @@ def cell(result: Result, name: str) -> str:
         return short(values[0])
     ratios = result.ratios(name)
     low, middle, high = quartiles(ratios)
-    return f"**{middle:.2f}** ({low:.2f}–{high:.2f})" if name in (OURS, SPEED) else short(middle)
+    return f"**{middle:.2f}** ({low:.2f}–{high:.2f})" if name in (OURS, SPEED, GEMINI) else short(middle)
 
 
 def short(value: float) -> str:

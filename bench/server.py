@@ -7,6 +7,8 @@ The path decides what comes; a client's `base_url` is `http://127.0.0.1:PORT/` a
     fast-N      a stream of N pieces, all at once
     paced-N     a stream of N pieces, one every 20 ms, in step with all other streams of its kind
     embed       256 embeddings of 1,536 numbers: base64 where the request asks for it, numbers where not
+
+What comes is in OpenAI's words, or in Google's where the path behind it is one of theirs.
 """
 
 from __future__ import annotations
@@ -56,6 +58,23 @@ COMPLETION = whole(
         "system_fingerprint": None,
     }
 )
+GEMINI_REST = {
+    "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 9, "totalTokenCount": 18},
+    "modelVersion": "m",
+    "responseId": "answer-1",
+}
+GEMINI_COMPLETION = whole(
+    {
+        "candidates": [
+            {
+                "content": {"parts": [{"text": "Hello! How can I help you today?"}], "role": "model"},
+                "finishReason": "STOP",
+                "index": 0,
+            }
+        ],
+        **GEMINI_REST,
+    }
+)
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -97,20 +116,52 @@ def events(pieces: int) -> list[bytes]:
     ]
 
 
+def gemini_chunk(text: str, **rest: str) -> bytes:
+    """Return an event of a stream of Google's, framed as a chunk of HTTP; its lines end with CR and LF."""
+    event = {
+        "candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, **rest, "index": 0}],
+        **GEMINI_REST,
+    }
+    return framed(b"data: " + json.dumps(event, separators=(",", ":")).encode() + b"\r\n\r\n")
+
+
 @functools.cache
-def stream(pieces: int) -> bytes:
+def gemini_events(pieces: int) -> list[bytes]:
+    """Return what a stream of Google's sends, one item for each event; the last ends the body."""
+    chunks = [gemini_chunk(f" word{place}") for place in range(pieces)]
+    return [*chunks, gemini_chunk("", finishReason="STOP") + b"0\r\n\r\n"]
+
+
+@functools.cache
+def stream(pieces: int, *, gemini: bool = False) -> bytes:
     """Return a stream as a whole."""
-    return STREAM_HEAD + b"".join(events(pieces))
+    return STREAM_HEAD + b"".join((gemini_events if gemini else events)(pieces))
+
+
+@functools.cache
+def vectors() -> list[array[float]]:
+    """Return all embeddings."""
+    draw = random.Random(1).uniform  # noqa: S311 -- numbers of an embedding
+    return [array("f", (draw(-0.1, 0.1) for _ in range(DIMENSIONS))) for _ in range(TEXTS)]
+
+
+@functools.cache
+def gemini_embeddings(texts: int) -> bytes:
+    """Return the answer with some embeddings, as Google sends it: as numbers."""
+    return whole({"embeddings": [{"values": [*map(shortened, vector)]} for vector in vectors()[:texts]]})
+
+
+def shortened(number: float) -> float:
+    """Return a number with as many digits as services send."""
+    return float(f"{number:.8g}")
 
 
 @functools.cache
 def embeddings(*, packed: bool) -> bytes:
     """Return the answer with all embeddings."""
-    draw = random.Random(1).uniform  # noqa: S311 -- numbers of an embedding
-    vectors = [array("f", (draw(-0.1, 0.1) for _ in range(DIMENSIONS))) for _ in range(TEXTS)]
     rows = [
         {"object": "embedding", "index": place, "embedding": base64.b64encode(vector).decode() if packed else [*vector]}
-        for place, vector in enumerate(vectors)
+        for place, vector in enumerate(vectors())
     ]
     return whole({"object": "list", "data": rows, "model": "m", "usage": {"prompt_tokens": 9, "total_tokens": 9}})
 
@@ -121,12 +172,12 @@ class Pacer:
     def __init__(self) -> None:
         self._streams: dict[asyncio.Transport, Iterator[bytes]] = {}
 
-    def add(self, transport: asyncio.Transport, pieces: int) -> None:
+    def add(self, transport: asyncio.Transport, sent: list[bytes]) -> None:
         """Begin a stream."""
         transport.write(STREAM_HEAD)
         if not self._streams:
             asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
-        self._streams[transport] = iter(events(pieces))
+        self._streams[transport] = iter(sent)
 
     def _tick(self) -> None:
         for transport, rest in list(self._streams.items()):
@@ -157,17 +208,22 @@ class Connection(asyncio.Protocol):
         if not found or len(body) < length_of(head):
             return
         self._buffer = b""
-        mode, _, amount = head.split(b" ", 2)[1].split(b"/", 2)[1].decode().partition("-")
+        path = head.split(b" ", 2)[1]
+        gemini = b"Content" in path
+        mode, _, amount = path.split(b"/", 2)[1].decode().partition("-")
         if mode == "plain":
-            self._transport.write(COMPLETION)
+            self._transport.write(GEMINI_COMPLETION if gemini else COMPLETION)
         elif mode == "fast":
-            self._transport.write(stream(int(amount)))
+            self._transport.write(stream(int(amount), gemini=gemini))
         elif mode == "paced":
-            self._pacer.add(self._transport, int(amount))
+            self._pacer.add(self._transport, (gemini_events if gemini else events)(int(amount)))
         elif mode == "think":
-            asyncio.get_running_loop().call_later(int(amount) / 1000, self._transport.write, COMPLETION)
+            answer = GEMINI_COMPLETION if gemini else COMPLETION
+            asyncio.get_running_loop().call_later(int(amount) / 1000, self._transport.write, answer)
         elif mode == "embed":
-            self._transport.write(embeddings(packed=b'"base64"' in body))
+            self._transport.write(
+                gemini_embeddings(body.count(b'"content"')) if gemini else embeddings(packed=b'"base64"' in body)
+            )
         else:
             self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
@@ -182,6 +238,7 @@ async def main() -> None:
     # The largest answers are made now, so that no client waits for them.
     embeddings(packed=True)
     embeddings(packed=False)
+    gemini_embeddings(100)
     pacer = Pacer()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(pacer), "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 import math
@@ -157,7 +158,7 @@ def asking_for(count: int) -> Request:
 def test_any_embeddings_give_vectors_or_an_error(payload: Any, count: int) -> None:
     """Whatever stands wherever, there are as many finite vectors of one length as asked for, or an error."""
     try:
-        batch = DIALECT.parse_embeddings(payload, asking_for(count))
+        batch = DIALECT.parse_embeddings(copy.deepcopy(payload), asking_for(count))
     except ProviderError as error:
         check_error(error)
         return
@@ -767,3 +768,16 @@ def test_tuned_models_keep_their_collection() -> None:
     request = DIALECT.complete("hi", model="tunedModels/my-own", stream=False, options={})
 
     assert request.path == "/tunedModels/my-own:generateContent"
+
+
+@pytest.mark.parametrize("bad", [True, False, None, "0.5", [1.0], 1e39, 10**400])
+def test_many_embeddings_hold_nothing_but_numbers(bad: Any) -> None:
+    """Of several embeddings, which are packed, each is checked as a single one is."""
+    request = GeminiDialect().embed(["a", "b"], model="gemini-embedding-2", dimensions=None, options={})
+    good = GeminiDialect().parse_embeddings(
+        {"embeddings": [{"values": [1, 0, 0.5]}, {"values": [1.0, 2.0, 3]}]}, request
+    )
+
+    assert [[*vector] for vector in good.vectors] == [[1.0, 0.0, 0.5], [1.0, 2.0, 3.0]]
+    with pytest.raises(ProviderResponseError, match="no list of finite numbers"):
+        GeminiDialect().parse_embeddings({"embeddings": [{"values": [0.5, 0.25]}, {"values": [0.5, bad]}]}, request)

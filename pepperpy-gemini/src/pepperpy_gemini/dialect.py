@@ -14,9 +14,9 @@ import attrs
 from pepperpy.providers import Completion, ProviderAPIError, ProviderInputError
 from pepperpy.providers import options as check
 from pepperpy.providers.dialect import EmbeddingBatch, EmbeddingLimits, Request, response_error
-from pepperpy.providers.values import vector_or_none
+from pepperpy.providers.values import packed_or_none, text_or_none, vector_or_none
 
-from .answers import GeminiStreamParser, parse_usage
+from .answers import FINISH_REASONS, GeminiStreamParser, parse_usage
 from .errors import error_in_answer, find_error, parse_error
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FULL_DIMENSIONS = 3072
 
 MODELS_ON_A_PAGE = 1000
+
+USUAL_REASONS = ("STOP", "MAX_TOKENS")
 
 TASKS: Mapping[str, str] = {
     "RETRIEVAL_QUERY": "task: search result | query: ",
@@ -113,6 +115,31 @@ class GeminiDialect:
 
     def parse_completion(self, payload: Any) -> Completion:
         """Read an answer, or the list of chunks that a stream without `alt=sse` is; of several candidates, the first."""
+        try:
+            # The usual answer, of which most calls are: one text and nothing else.
+            (candidate,) = payload["candidates"]
+            (part,) = candidate["content"]["parts"]
+            text, word = part["text"], candidate["finishReason"]
+            usual = text and type(text) is str and len(part) == 1 and word in USUAL_REASONS
+            if (
+                usual
+                and ("index" not in candidate or candidate["index"] == 0)
+                and not ("error" in payload or "promptFeedback" in payload)
+            ):
+                return Completion(
+                    text,
+                    usage=parse_usage(payload["usageMetadata"]),
+                    finish_reason=FINISH_REASONS[word],
+                    native_finish_reason=word,
+                    model=text_or_none(payload["modelVersion"]),
+                    id=text_or_none(payload["responseId"]),
+                    raw=payload,
+                )
+        except (KeyError, TypeError, ValueError):
+            pass
+        return self._parse_unusual(payload)
+
+    def _parse_unusual(self, payload: Any) -> Completion:
         parser = GeminiStreamParser()
         for chunk in payload if isinstance(payload, list) and payload else [payload]:
             if not isinstance(chunk, dict):
@@ -156,7 +183,8 @@ class GeminiDialect:
             rows = [payload["embedding"]]
         if not isinstance(rows, list) or len(rows) != count:
             raise response_error(f"without the {count} embeddings that were asked for")
-        vectors = [parse_vector(row) for row in rows]
+        # Of one the numbers stay as they were sent; many are packed, which is how they are kept.
+        vectors: list[Sequence[float]] = [parse_vector(row, packed=count > 1) for row in rows]
         if is_shortened(asked[0]["model"], asked[0].get("outputDimensionality")):
             vectors = [unit_length(vector) for vector in vectors]
         if len({len(vector) for vector in vectors}) > 1:
@@ -218,9 +246,11 @@ def unit_length(vector: Sequence[float]) -> list[float]:
     return [value / length for value in vector] if 0 < length < math.inf else list(vector)
 
 
-def parse_vector(row: Any) -> list[float]:
-    """Read one embedding."""
-    vector = vector_or_none(row.get("values")) if isinstance(row, dict) else None
+def parse_vector(row: Any, *, packed: bool = False) -> Sequence[float]:
+    """Read one embedding; packed as float32 it is let go where it came from."""
+    vector: Sequence[float] | None = None
+    if isinstance(row, dict):
+        vector = packed_or_none(row.pop("values", None)) if packed else vector_or_none(row.get("values"))
     if vector is None:
         raise response_error("with an embedding that is no list of finite numbers")
     return vector

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import attrs
 import pluggy
 
 from . import hookspecs
 from ._config import check_provider_type, did_you_mean
-from ._discovery import identify, readable_entry_points
+from ._installed import InstalledEntryPoint, entry_points_on_path
 from ._provider import Provider
 from .domain import ProviderConfigError, ProviderNotFoundError, ProviderPluginError
 from .hookspecs import ProviderSpec
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+PluginPoint: TypeAlias = Union["EntryPoint", InstalledEntryPoint]
+
 GROUP = "pepperpy.providers"
 
 
-def installed_entry_points() -> Iterable[importlib.metadata.EntryPoint]:
+def installed_entry_points() -> Iterable[PluginPoint]:
     """Return the entry points of our group, from metadata alone."""
     try:
-        return importlib.metadata.entry_points(group=GROUP)
+        points = entry_points_on_path(GROUP)
+        if points is not None:
+            return points
+        from importlib.metadata import entry_points
+
+        return entry_points(group=GROUP)
     except Exception:  # noqa: BLE001 -- one distribution's broken metadata, whoever's, must not hide all others
+        from ._discovery import readable_entry_points
+
         return readable_entry_points(GROUP)
 
 
@@ -36,9 +47,7 @@ class ProviderRegistry:
         entry_points: Returns the entry points that count as installed.
     """
 
-    def __init__(
-        self, entry_points: Callable[[], Iterable[importlib.metadata.EntryPoint]] = installed_entry_points
-    ) -> None:
+    def __init__(self, entry_points: Callable[[], Iterable[PluginPoint]] = installed_entry_points) -> None:
         self._entry_points = entry_points
         self._registered: dict[str, ProviderSpec] = {}
         self._loaded: dict[str, ProviderSpec] = {}
@@ -111,8 +120,7 @@ class ProviderRegistry:
             f"no provider named {name!r}{hint} installed: {', '.join(installed) or 'none'}{advice}"
         )
 
-    def _load(self, point: importlib.metadata.EntryPoint) -> ProviderSpec:
-        owner = _distribution(point)
+    def _load(self, point: PluginPoint) -> ProviderSpec:
         before = set(sys.modules)
         module: Any = None
         self._collected.clear()
@@ -127,6 +135,7 @@ class ProviderRegistry:
             for added in set(sys.modules) - before:
                 if added.partition(".")[0] == root:
                     del sys.modules[added]
+            owner = _distribution(point)
             reason = error.message if isinstance(error, ProviderPluginError) else describe(error)
             advice = error.advice if isinstance(error, UnfitPluginError) else "upgrade or uninstall that distribution"
             raise ProviderPluginError(
@@ -203,9 +212,12 @@ def _is_provider(thing: object) -> bool:
     return isinstance(thing, type) and issubclass(thing, Provider)
 
 
-def _distribution(point: importlib.metadata.EntryPoint) -> str:
+def _distribution(point: PluginPoint) -> str:
     if not point.dist:
         return "an unknown distribution"
+    # Imported here, with what it needs: only who complains of a plugin names its distribution.
+    from ._discovery import identify
+
     name, version = identify(point.dist)
     return f"{name or 'a distribution without a name'} {version or '(no version)'}"
 

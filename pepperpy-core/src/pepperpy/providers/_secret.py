@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
@@ -114,6 +113,9 @@ def _redact_halves(text: str, secret: str) -> str:
 
 def forms(secret: str) -> set[str]:
     """Return a secret as it stands and as URLs, HTML and JSON spell it."""
+    # Imported here: it is needed where something fails, and costs start-up time.
+    import html
+
     quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
     lowered = {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in quoted}
     escaped = {html.escape(secret), html.escape(secret, quote=False), secret.replace("/", "\\/")}

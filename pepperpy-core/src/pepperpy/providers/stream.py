@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 TAIL_SECONDS = 5.0
 
+# Usually one with the role and one with text.
+FIRST_EVENTS = 2
+
 JSON_TYPES = ("application/json", "text/json")
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
@@ -103,6 +106,8 @@ class CompletionStream(Generic[OutputT]):
         self._attempts = 1
         self._pieces_read = 0
         self._asides_handed_out = 0
+        # Events that came in one go with the first piece, which does not wait until they are read.
+        self._put_off: list[bytes] = []
         self._end_told = False
 
     @property
@@ -236,20 +241,27 @@ class CompletionStream(Generic[OutputT]):
 
     async def _read(self) -> None:
         """Take in what comes next."""
-        try:
-            chunk = await (self._read_tail() if self._parser.conclusive else self._source.read())
-            events = self._decoder.feed(chunk) if chunk else self._decoder.close()
-        except EventTooLarge:
-            self._end(response_error("with an event that has no end"))
-            return
-        except ProviderError as fault:
-            # Closed by another task meanwhile, it has its reason already.
-            if not self._ended:
-                self._end(None if self._parser.conclusive else fault)
-            return
-        except BaseException:
-            self._leave()
-            raise
+        at_end = False
+        if self._put_off:
+            events, self._put_off = self._put_off, []
+        else:
+            try:
+                chunk = await (self._read_tail() if self._parser.conclusive else self._source.read())
+                at_end = not chunk
+                events = self._decoder.close() if at_end else self._decoder.feed(chunk)
+            except EventTooLarge:
+                self._end(response_error("with an event that has no end"))
+                return
+            except ProviderError as fault:
+                # Closed by another task meanwhile, it has its reason already.
+                if not self._ended:
+                    self._end(None if self._parser.conclusive else fault)
+                return
+            except BaseException:
+                self._leave()
+                raise
+            if len(events) > FIRST_EVENTS and not (at_end or self._pieces_read or self._parser.asides):
+                events, self._put_off = events[:FIRST_EVENTS], events[FIRST_EVENTS:]
         try:
             pieces = self._parser.feed(events)
         except ProviderAPIError as error:
@@ -261,7 +273,7 @@ class CompletionStream(Generic[OutputT]):
         self._ready.extend(pieces)
         self._pieces_read += len(pieces)
         self._had_events |= bool(events)
-        if not chunk and isinstance(self._parser.error, ProviderResponseError):
+        if at_end and isinstance(self._parser.error, ProviderResponseError):
             # An event that the end of the body cut in two.
             self._end(self._cut())
         elif self._parser.error is not None:
@@ -269,8 +281,10 @@ class CompletionStream(Generic[OutputT]):
         elif self._parser.done:
             self._end(None, close=False)
             await self._source.finish()
-        elif not chunk:
+        elif at_end:
             self._end(self._read_stray())
+        elif self._put_off:
+            return
         elif (document := self._decoder.document) and (failure := self._error_in(document)):
             # A bare error object ends the stream at once, also where the connection stays open.
             self._end(failure)

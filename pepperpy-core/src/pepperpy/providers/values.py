@@ -10,10 +10,20 @@ from typing import Any
 
 from ._codec import loads, loads_each
 
-__all__ = ["count_or_none", "is_finite", "loads", "loads_each", "number_or_none", "text_or_none", "vector_or_none"]
+__all__ = [
+    "count_or_none",
+    "is_finite",
+    "loads",
+    "loads_each",
+    "number_or_none",
+    "packed_or_none",
+    "text_or_none",
+    "vector_or_none",
+]
 
 
 _NUMBERS = frozenset({float, int})
+_ZERO_AND_ONE = (array("f", [0]).tobytes(), array("f", [1]).tobytes())
 
 
 def text_or_none(value: Any) -> str | None:
@@ -44,6 +54,21 @@ def vector_or_none(values: Any) -> list[float] | None:
     except OverflowError:  # an integer that no float holds
         return None
     return vector if is_finite(vector) else None
+
+
+def packed_or_none(values: Any) -> array[float] | None:
+    """Return `values` as float32 where they are a list of numbers that are finite as such, at least one."""
+    if type(values) is not list:
+        return None
+    try:
+        packed = array("f", values)
+    except (TypeError, OverflowError):
+        return None
+    # A boolean is no number, but packed as one: only where there is a 0 or a 1 can there have been any.
+    seen = packed.tobytes()
+    if any(number in seen for number in _ZERO_AND_ONE) and not set(map(type, values)) <= _NUMBERS:
+        return None
+    return packed if is_finite(packed) else None
 
 
 def is_finite(vector: Sequence[float]) -> bool:

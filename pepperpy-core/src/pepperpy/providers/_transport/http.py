@@ -1,19 +1,17 @@
-"""Requests over aiohttp: send, retry, bound, and say in our own words what went wrong."""
+"""Requests over HTTP: send, retry, bound, and say in our own words what went wrong."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import io
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from .._codec import dumps, loads
 from .._config import Timeouts
-from .._secret import SecretBytes, SecretDict, SecretText, redact
+from .._secret import SecretBytes, SecretDict, SecretText
 from ..dialect import Request, api_error, response_error
 from ..domain import (
     ProviderAPIError,
@@ -23,11 +21,12 @@ from ..domain import (
     cut,
 )
 from . import retry
-from .answer import ByteStream
-from .bounds import Bounds
-from .faults import translate
-from .session import Sessions, StaleConnection
 from .sse import SSEDecoder
+
+if TYPE_CHECKING:
+    from .answer import ByteStream
+    from .bounds import Bounds
+    from .exchange import Exchange
 
 T = TypeVar("T")
 
@@ -36,14 +35,7 @@ Authorize: TypeAlias = Callable[[Mapping[str, str] | None], Awaitable[Mapping[st
 
 logger = logging.getLogger("pepperpy")
 
-# As many as a pool may hold after a burst, each of which may have gone stale.
-STALE_AT_MOST = 1_000
-
-LARGE_BODY = 2**20
-
 _STREAM_HEADERS = {"Accept": "text/event-stream"}
-
-CLEANED_UP = "the provider was cleaned up while the call was under way"
 
 
 class HTTPTransport:
@@ -78,27 +70,40 @@ class HTTPTransport:
         secrets: Callable[[], Iterable[str]],
         authorize: Authorize | None = None,
     ) -> None:
-        self._base_url = base_url
-        self._secrets = secrets
-        self._bounds = Bounds(timeouts)
         self._authorize = authorize
         self._host = urlsplit(base_url).hostname
         self._parse_error = parse_error
         self._max_retries = max_retries
         self._max_retry_wait = max_retry_wait
-        self._max_response_bytes = max_response_bytes
-        self._sessions = Sessions(base_url, headers, trust_env=trust_env)
         self._budget = retry.RetryBudget()
-        self._open = False
+        self._exchange: Exchange | None = None
+
+        def make_exchange() -> Exchange:
+            # Here, so that who only names a provider's class pays for no HTTP client, and who makes one does not import
+            # it from the depths of a plugin's imports, where Python allocates its stack anew at every other call.
+            from .exchange import Exchange
+
+            return Exchange(
+                base_url,
+                headers,
+                timeouts=timeouts,
+                max_response_bytes=max_response_bytes,
+                trust_env=trust_env,
+                secrets=secrets,
+            )
+
+        self._make_exchange = make_exchange
 
     def open(self) -> None:
         """Let requests through; no connection is made before the first."""
-        self._open = True
+        if self._exchange is None:
+            self._exchange = self._make_exchange()
+        self._exchange.is_open = True
 
     async def close(self) -> None:
         """End what is under way with `ProviderNotInitializedError` and close all connections."""
-        self._open = False
-        await self._sessions.close()
+        if self._exchange is not None:
+            await self._exchange.close()
 
     def post(self, request: Request, parse: Callable[[Any], T]) -> Coroutine[Any, Any, tuple[T, int]]:
         """Send a request and return its answer as `parse` reads it, with the number of requests it took.
@@ -107,7 +112,7 @@ class HTTPTransport:
             ProviderError: It failed, and so did the retries that it was worth.
         """
         # A plain function, as are some below it: each coroutine costs again whenever the call waits.
-        return self.retrying(functools.partial(self._post, request, encode(request), self._bounds_of(request), parse))
+        return self.retrying(functools.partial(self._post, self._ready(), request, encode(request), parse))
 
     def stream(
         self, request: Request, begin: Callable[[ByteStream], Awaitable[T]]
@@ -116,13 +121,16 @@ class HTTPTransport:
 
         What `begin` raises counts as a failed attempt: nothing was handed out yet.
         """
-        return self.retrying(functools.partial(self._stream, request, encode(request), self._bounds_of(request), begin))
+        return self.retrying(functools.partial(self._stream, self._ready(), request, encode(request), begin))
 
-    def _bounds_of(self, request: Request) -> Bounds:
-        return self._bounds if request.timeouts is None else Bounds(request.timeouts)
+    def _ready(self) -> Exchange:
+        if self._exchange is None:
+            raise ProviderNotInitializedError("the transport is not open; call its open() first")
+        return self._exchange
 
-    async def _post(self, request: Request, body: bytes | None, bounds: Bounds, parse: Callable[[Any], T]) -> T:
-        answer = await self._send(request, body, bounds)
+    async def _post(self, exchange: Exchange, request: Request, body: bytes | None, parse: Callable[[Any], T]) -> T:
+        bounds = exchange.bounds if request.timeouts is None else exchange.bounds_for(request.timeouts)
+        answer = await self._send(exchange, request, body, bounds)
         try:
             if not 200 <= answer.status < 300:
                 raise await self._error(answer, bounds)
@@ -137,9 +145,10 @@ class HTTPTransport:
             answer.close()
 
     async def _stream(
-        self, request: Request, body: bytes | None, bounds: Bounds, begin: Callable[[ByteStream], Awaitable[T]]
+        self, exchange: Exchange, request: Request, body: bytes | None, begin: Callable[[ByteStream], Awaitable[T]]
     ) -> T:
-        answer = await self._send(request, body, bounds)
+        bounds = exchange.bounds if request.timeouts is None else exchange.bounds_for(request.timeouts)
+        answer = await self._send(exchange, request, body, bounds)
         try:
             if not 200 <= answer.status < 300:
                 raise await self._error(answer, bounds)
@@ -190,21 +199,11 @@ class HTTPTransport:
 
     async def wait(self, seconds: float) -> None:
         """Pause between two requests; `close` cuts it short."""
-        session = await self._sessions.get()
-        wait = _Wait(seconds)
-        session.under_way.add(wait)
-        try:
-            await wait.over
-        finally:
-            wait.close()
-            session.under_way.discard(wait)
-        self._check_open()
+        await self._ready().wait(seconds)
 
-    def _check_open(self) -> None:
-        if not self._open:
-            raise ProviderNotInitializedError(CLEANED_UP)
-
-    def _send(self, request: Request, body: bytes | None, bounds: Bounds) -> Coroutine[Any, Any, ByteStream]:
+    def _send(
+        self, exchange: Exchange, request: Request, body: bytes | None, bounds: Bounds
+    ) -> Coroutine[Any, Any, ByteStream]:
         """Send once and return the answer, its body unread."""
         headers = _STREAM_HEADERS if request.stream else None
         if request.form is not None or request.headers or self._authorize is not None:
@@ -215,55 +214,24 @@ class HTTPTransport:
                 headers.update(sealed(request.headers))
             if self._authorize is not None:
                 seconds = bounds.first_silence if request.stream else bounds.attempt
-                return self._within_attempt(self._authorized(self._authorize, request, body, bounds, headers), seconds)
-        return self._exchange(request, body, bounds, headers)
+                send = functools.partial(exchange.send, request, body, bounds, headers)
+                return self._within_attempt(exchange, self._authorized(self._authorize, send, headers), seconds)
+        return exchange.send(request, body, bounds, headers)
 
     async def _authorized(
-        self, authorize: Authorize, request: Request, body: bytes | None, bounds: Bounds, headers: SecretDict
+        self, authorize: Authorize, send: Callable[[], Awaitable[ByteStream]], headers: SecretDict
     ) -> ByteStream:
         headers.update(sealed(await authorize(None)))
-        answer = await self._exchange(request, body, bounds, headers)
+        answer = await send()
         if answer.status == 401:
             await answer.finish()
             headers.update(sealed(await authorize(headers)))
-            answer = await self._exchange(request, body, bounds, headers)
+            answer = await send()
         return answer
 
-    async def _exchange(
-        self, request: Request, body: bytes | None, bounds: Bounds, headers: Mapping[str, str] | None
+    async def _within_attempt(
+        self, exchange: Exchange, sending: Awaitable[ByteStream], seconds: float | None
     ) -> ByteStream:
-        if not self._open:
-            raise ProviderNotInitializedError(CLEANED_UP)
-        session = self._sessions.current() or await self._sessions.get()
-        logged = logger.isEnabledFor(logging.DEBUG)
-        started = time.perf_counter() if logged else 0
-        large = body is not None and len(body) > LARGE_BODY
-        for _ in range(STALE_AT_MOST):
-            sending = session.http.request(
-                request.method,
-                self._base_url + request.path,
-                # A file for a large body, which aiohttp writes piece by piece; a new one each time, for it is read.
-                data=io.BytesIO(body or b"") if large else body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=bounds.stream if request.stream else bounds.plain,
-            )
-            try:
-                response = await (self._within_first_silence(sending, bounds) if request.stream else sending)
-            except StaleConnection as stale:
-                error = self._translate(stale)
-            except Exception as fault:  # noqa: BLE001 -- whatever aiohttp raises: none of its classes may pass
-                error = self._translate(fault)
-                break
-            else:
-                answer = ByteStream(response, session, self._translate, self._max_response_bytes)
-                if logged:
-                    self._log(request, answer, started)
-                return answer
-        # Out here, so that aiohttp's error, whose repr holds the headers, is neither its context nor in a frame.
-        raise error
-
-    async def _within_attempt(self, sending: Awaitable[ByteStream], seconds: float | None) -> ByteStream:
         """Bound what may take more than the one exchange that aiohttp bounds."""
         try:
             async with asyncio.timeout(seconds):
@@ -271,23 +239,8 @@ class HTTPTransport:
         except TimeoutError as fault:
             if isinstance(fault, ProviderError):
                 raise
-            error = self._translate(fault)
+            error = exchange.translate(fault)
         raise error
-
-    async def _within_first_silence(self, sending: Awaitable[T], bounds: Bounds) -> T:
-        """Bound what aiohttp does not where a stream as a whole has no bound: an upload that hangs, headers that drip."""
-        async with asyncio.timeout(bounds.first_silence):
-            return await sending
-
-    def _log(self, request: Request, answer: ByteStream, started: float) -> None:
-        logger.debug(
-            "answered: method=%s host=%s status=%d seconds=%.3f request_id=%s",
-            request.method,
-            self._host,
-            answer.status,
-            time.perf_counter() - started,
-            redact(answer.request_id, self._secrets()),
-        )
 
     async def _error(self, answer: ByteStream, bounds: Bounds) -> ProviderAPIError:
         if 300 <= answer.status < 400:
@@ -306,25 +259,6 @@ class HTTPTransport:
         if told == "false" or (told == "true" and not isinstance(error, ProviderQuotaError)):
             error.retryable = told == "true"
         return error
-
-    def _translate(self, fault: BaseException) -> ProviderError:
-        if not self._open:
-            return ProviderNotInitializedError(CLEANED_UP)
-        return translate(fault, self._host, self._max_response_bytes)
-
-
-class _Wait:
-    """A pause that can be cut short."""
-
-    def __init__(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self.over = loop.create_future()
-        self._timer = loop.call_later(seconds, self.close)
-
-    def close(self) -> None:
-        self._timer.cancel()
-        if not self.over.done():
-            self.over.set_result(None)
 
 
 def encode(request: Request) -> bytes | None:

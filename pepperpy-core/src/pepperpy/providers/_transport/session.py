@@ -37,6 +37,8 @@ class StaleConnection(aiohttp.ClientConnectionError):
 
 # Whose insides are known: with any other, requests are sent as it sends them.
 _KNOWN_AIOHTTP = aiohttp.__version__.startswith("3.14.")
+# asyncio's own 256 KiB are mapped anew and unmapped for each read, which takes nine times as long as the read itself.
+_READ_BYTES = 64 * 1024
 # Long enough for a thousand messages; what is longer is written piece by piece.
 _AT_ONCE_BYTES = 256 * 1024
 
@@ -58,6 +60,7 @@ class CarefulRequest(ClientRequest):
             # The first time there is nothing to look for: what a fresh TLS connection holds unread are the tickets of
             # its handshake.
             protocol.unread = _look_at(conn.transport)  # type: ignore[attr-defined]
+            _read_less_at_once(conn.transport)
         else:
             if unread():
                 raise StaleConnection("the connection is used up")
@@ -96,6 +99,12 @@ class CarefulRequest(ClientRequest):
         super().update_headers(None)
         if headers:
             self.headers.update(headers)
+
+
+def _read_less_at_once(transport: Any) -> None:
+    """Have asyncio ask for so much at once that malloc needs no mapping for it; of TLS it reads otherwise."""
+    if hasattr(transport, "max_size"):
+        transport.max_size = _READ_BYTES
 
 
 def _look_at(transport: asyncio.Transport | None) -> Callable[[], object]:
