@@ -6,7 +6,9 @@ Loaded by the pytest that `test_kit_faults` starts.
 from __future__ import annotations
 
 import asyncio
+import base64
 import codecs
+import contextlib
 import email.utils
 import json
 import logging
@@ -478,6 +480,15 @@ class RetriesA400(Right):
         return True
 
 
+@breaks("retries.not-a-400")
+class RetriesA400ForStreams(Right):
+    async def open(self, body: dict[str, Any]) -> Any:
+        try:
+            return await super().open(body)
+        except ProviderAPIError:
+            return await super().open(body)
+
+
 @breaks("retries.delay-obeyed")
 class IgnoresRetryAfter(Right):
     def pause(self, error: ProviderError) -> float:
@@ -573,6 +584,26 @@ class PrintsItsKey(Right):
         return super().headers()
 
 
+@breaks("secrets.not-printed")
+class PrintsMostOfItsKey(Right):
+    async def initialize(self) -> None:
+        print("key", str(self.config.api_key)[:-4])
+
+
+@breaks("secrets.not-printed")
+class PrintsItsKeyInBase64(Right):
+    async def cleanup(self) -> None:
+        print("authorization", base64.b64encode(f"user:{self.config.api_key}".encode()))
+        await super().cleanup()
+
+
+@breaks("secrets.not-printed")
+class PrintsItsKeyWhenItEmbeds(Right):
+    async def embed(self, text: str, **options: Any) -> list[float]:
+        print("key", self.config.api_key)
+        return await super().embed(text)
+
+
 @breaks("secrets.not-logged")
 class LogsItsKey(Right):
     def headers(self) -> dict[str, str]:
@@ -655,15 +686,6 @@ class WaitsForCalls(Right):
         await super().cleanup()
 
 
-@breaks("configuration.unknown-setting")
-class TakesAnySetting(Right):
-    options_type = None  # type: ignore[assignment]
-
-    def __init__(self, config: ProviderConfig) -> None:
-        super().__init__(config)
-        self.options = Options(base_url=config.extra_config["base_url"])
-
-
 @breaks("configuration.environment-unchanged")
 class WritesTheEnvironment(Right):
     async def initialize(self) -> None:
@@ -710,3 +732,11 @@ class Sleeps(Right):
     def parse(self, payload: Any) -> str:
         time.sleep(0.6)
         return super().parse(payload)
+
+
+@breaks("cancellation.raised")
+class SwallowsCancellationWithoutHTTP(Provider):
+    async def complete(self, prompt: str) -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.2)
+        return prompt.upper()

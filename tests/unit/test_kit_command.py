@@ -77,24 +77,22 @@ def test_a_right_provider_without_http_keeps_every_promise(tmp_path: Path) -> No
     assert "shouting (pepperpy-shouting 3.1)" in output
 
 
-def test_a_right_provider_that_does_its_own_http_keeps_every_promise(tmp_path: Path) -> None:
-    """One that does everything by itself, and is only registered, passes whole; its wire is found by asking it."""
-    (tmp_path / "test_right.py").write_text(
-        "from faulty_providers import Right\n"
-        "from pepperpy.providers.engine import ProviderEngine\n"
-        "from pepperpy.providers.testing import ProviderContract\n"
-        'ProviderEngine.register_provider("right", Right)\n'
-        "class TestRight(ProviderContract):\n"
-        '    provider_type = "right"\n',
-        "utf-8",
+def test_the_seeds_own_provider_keeps_every_promise(tmp_path: Path) -> None:
+    """One that declares no options, takes what it is given and returns bare text passes whole."""
+    museum = Path(__file__).parents[1] / "museum/release_1_0/seed_custom.py"
+    hook = (
+        "\nfrom pepperpy.providers import ProviderSpec, hookimpl\n"
+        "@hookimpl\ndef pepperpy_providers():\n    yield ProviderSpec('custom', CustomProvider)\n"
     )
+    install(tmp_path, "custom")
+    (tmp_path / "shouting_custom.py").write_text(museum.read_text("utf-8") + hook, "utf-8")
 
-    done = run_pytest(tmp_path, "--pepperpy-report=report.json", "test_right.py", path=str(Path(__file__).parent))
-    (report,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["providers"]
+    code, output, report = run(tmp_path, "custom")
 
-    assert done.returncode == 0, done.stdout
-    assert report["distribution"] is None
-    assert report["kept"] > 60
+    assert code == 0, output
+    assert report["kept"] > 15
+    skipped = {one["name"]: one["reason"] for one in report["promises"] if one["outcome"] == "skipped"}
+    assert "declares no options_type" in skipped["configuration.unknown-setting"]
 
 
 @pytest.mark.parametrize(
@@ -103,10 +101,12 @@ def test_a_right_provider_that_does_its_own_http_keeps_every_promise(tmp_path: P
         ("lazy.listing-loads-nothing", "", "import aiohttp"),
         ("lazy.listing-loads-nothing", "", "import shouting_faulty"),
         ("lazy.import-is-light", "import aiohttp\n", ""),
+        ("lazy.import-is-light", "import importlib\nimportlib.import_module('aiohttp')\n", ""),
+        ("lazy.import-is-light", "import timeit\nexec('import aiohttp', vars(timeit))\n", ""),
         ("lazy.import-is-quiet", "print('hello')\n", ""),
         ("lazy.import-is-quiet", "import os\nos.environ['X_FAULTY'] = '1'\n", ""),
         ("lazy.import-is-quiet", "import socket\nsocket.getaddrinfo('127.0.0.1', 1)\n", ""),
-        ("lazy.import-is-quiet", "import threading\nthreading.Timer(5, print).start()\n", ""),
+        ("lazy.import-is-quiet", "import threading\nthreading.Timer(1, print).start()\n", ""),
     ],
 )
 def test_what_shows_at_loading_is_caught_by_name(tmp_path: Path, promise: str, code: str, early: str) -> None:
@@ -166,6 +166,17 @@ def test_other_tests_and_settings_do_not_matter(tmp_path: Path, mode: str) -> No
 
     assert code == 0, output
     assert report["kept"] > 8
+
+
+def test_what_would_be_looked_at_can_be_listed(tmp_path: Path) -> None:
+    """`--collect-only` lists the contract's tests, and counts them."""
+    install(tmp_path, "shouting")
+
+    done = run_pytest(tmp_path, "--pepperpy-provider", "shouting", "--collect-only", "-k", "answers")
+
+    assert done.returncode == 0, done.stdout
+    assert "pepperpy::shouting::test_answers_text" in done.stdout
+    assert "4/" in done.stdout
 
 
 def test_pytest_pays_nothing_for_the_plugin() -> None:

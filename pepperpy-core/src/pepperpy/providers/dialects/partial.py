@@ -11,6 +11,7 @@ from ..capabilities import Capabilities, ModelPage
 from ..dialect import (
     EmbeddingBatch,
     EmbeddingLimits,
+    Event,
     Request,
     StreamParser,
     api_error,
@@ -106,10 +107,12 @@ class PartialStreamParser(abc.ABC):
         usage: What the call used.
         model: The model that answers, as the service names it.
         id: The service's name for the answer.
+        event_name: The name that the service gave to the event which `read` gets, by the field `event`; None for none.
         done: Set by `read` at the service's own last event: nothing behind it is read.
     """
 
     def __init__(self) -> None:
+        self.event_name: str | None = None
         self.done = False
         self.error: ProviderAPIError | None = None
         self.asides: list[tuple[int, str | ToolCall]] = []
@@ -163,6 +166,7 @@ class PartialStreamParser(abc.ABC):
         except ValueError:
             self.error = response_error("with an event that is no JSON")
             return
+        self.event_name = data.name.decode("utf-8", "replace") if isinstance(data, Event) else None
         try:
             piece = self.read(event)
         except ProviderAPIError as error:

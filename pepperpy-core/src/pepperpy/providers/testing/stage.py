@@ -1,4 +1,4 @@
-"""Where a check is played: a loop of its own, services in another thread, and providers that are cleaned up."""
+"""Where a check is played: a loop of its own, and providers that are cleaned up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -15,7 +14,8 @@ import pytest
 from pepperpy.providers import Capabilities, Provider, create_provider
 
 from .promises import BrokenPromise, Promise, expect, skip
-from .service import FakeService, Received, Reply
+from .service import FakeService
+from .services import Services, StageService
 
 KEY = "sk-contract-0123456789"
 SECONDS = 30.0
@@ -27,73 +27,6 @@ SECONDS_WITHOUT_WIRE = 180.0
 
 _BRIEFLY: dict[int, dict[str, Any]] = {}
 """What is added to the options of a call, by the provider's id."""
-
-
-class StageService(FakeService):
-    """A service that runs in a thread of its own, so that a provider that blocks its loop is answered too.
-
-    Args:
-        beside: Answers requests that are not the call itself, which are counted apart; None for all others.
-    """
-
-    def __init__(self, *replies: Any, beside: Callable[[Received], Reply | None] | None = None) -> None:
-        super().__init__(*replies)
-        self.asides: list[Received] = []
-        self._beside = beside
-
-    def _reply_to(self, request: Received) -> Reply:
-        if self._beside is not None and (reply := self._beside(request)) is not None:
-            self.asides.append(request)
-            return reply
-        return super()._reply_to(request)
-
-    @property
-    def connections_of_calls(self) -> set[int]:
-        """The numbers of the connections over which calls came."""
-        return {request.connection for request in tuple(self.requests)}
-
-    @property
-    def open_calls(self) -> int:
-        """How many connections are open, those that carried nothing but other requests left out."""
-        beside = {request.connection for request in tuple(self.asides)} - self.connections_of_calls
-        return sum(connection._number not in beside for connection in tuple(self._live))
-
-    def abort(self) -> None:
-        """Close all connections without another byte."""
-        for connection in tuple(self._live):
-            connection.abort()
-
-
-class Services:
-    """The thread in which services run."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="pepperpy-services", daemon=True)
-        self._services: list[StageService] = []
-
-    def __enter__(self) -> Services:
-        self._thread.start()
-        # Where a provider blocks its own loop for ever, only this ends it.
-        self._loop.call_soon_threadsafe(self._loop.call_later, SECONDS + 2, self._abort)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for service in self._services:
-            asyncio.run_coroutine_threadsafe(service.__aexit__(None, None, None), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    def add(self, service: StageService) -> StageService:
-        """Start a service."""
-        asyncio.run_coroutine_threadsafe(service.__aenter__(), self._loop).result(10)
-        self._services.append(service)
-        return service
-
-    def _abort(self) -> None:
-        for service in self._services:
-            service.abort()
 
 
 class Stage:
@@ -192,7 +125,7 @@ def run(contract: Any, check: Callable[..., Awaitable[None]], made: Promise, req
         spec = contract.spec()
     except Exception as error:
         raise BrokenPromise(f"the provider cannot be loaded: {type(error).__name__}: {error}") from error
-    with clean_environment(contract.provider_type, spec.variables), Services() as services:
+    with clean_environment(contract.provider_type, spec.variables), Services(SECONDS + 2) as services:
         if "wire" in made.needs and contract.resolved_wire() is None:
             skip(contract.why_no_wire())
         stage = Stage(contract, services, request)
@@ -318,3 +251,19 @@ async def read(provider: Any, prompt: Any = "Where?", pieces: list[str] | None =
     async for piece in await open_stream(provider, prompt, **options):
         pieces.append(piece)
     return pieces
+
+
+async def embed(provider: Any) -> Any:
+    """Embed a text."""
+    return await provider.embed("four")
+
+
+async def calls(stage: Stage) -> dict[str, Callable[[Any], Awaitable[Any]]]:
+    """Return what may be asked of the provider, by name: all that it claims."""
+    claimed = await claims(stage)
+    found: dict[str, Callable[[Any], Awaitable[Any]]] = {"complete": complete}
+    if claimed["streaming"]:
+        found["stream"] = read
+    if claimed["embeddings"]:
+        found["embed"] = embed
+    return found

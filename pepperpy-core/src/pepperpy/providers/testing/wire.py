@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from array import array
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
+
+import attrs
 
 from .service import Received, Reply
 
@@ -22,8 +25,8 @@ class Wire(Protocol):
     - `settings(service) -> dict`: what points the provider at the service, where `base_url` is not it or not all of it.
     - `beside(request) -> Reply | None`: the answer to a request that is not the call itself, such as one for a
       bearer; None for a call. Such requests are not counted.
-    - `late_error(pieces, message) -> Reply`: a stream whose last event is an error, where that is not the body of
-      `error` as an event.
+    - `late_error(pieces, message) -> Reply`: a stream whose last event is an error, behind no piece or several, where
+      that is not the body of `error` as an event without a name, or as a line of JSON.
     - `calling(calls) -> Reply`: an answer without text that calls tools; each a `ToolCall`.
     - `structured(text) -> Reply`: an answer that keeps to a schema, where that is not `completion(text)`.
     - `models(names) -> Reply`: the list of models, in one page.
@@ -128,10 +131,14 @@ def has_events(reply: Reply) -> bool:
     return kinds.get("content-type", "").startswith("text/event-stream")
 
 
-def error_as_event(reply: Reply) -> bytes:
-    """Return the body of an error as an event of a stream."""
-    try:
-        body = json.dumps(json.loads(body_of(reply)), ensure_ascii=False).encode()
-    except ValueError:
-        body = body_of(reply)
-    return b"data: " + body + b"\n\n"
+def late_error(wire: Any, pieces: Sequence[str], message: str) -> Reply:
+    """Return a stream whose last event is an error: as the wire says, else the body of `error` as an event or a line."""
+    if hasattr(wire, "late_error"):
+        told: Reply = wire.late_error(pieces, message)
+        return told
+    begun: Reply = wire.unfinished(pieces)
+    body = body_of(wire.error(500, message))
+    with contextlib.suppress(ValueError):
+        body = json.dumps(json.loads(body), ensure_ascii=False).encode()
+    event = b"data: " + body + b"\n\n" if has_events(begun) else body + b"\n"
+    return attrs.evolve(begun, body=[body_of(begun) + event])

@@ -112,7 +112,7 @@ class Connections(Subject):
         for reply, call, times in rounds:
             stage.service.replies = [reply]
             for _ in range(times):
-                await asyncio.gather(*(failure_of(call(provider), 20) for _ in range(50)))
+                await asyncio.gather(*(failure_of(call(provider), 6) for _ in range(50)))
 
     @promise(
         "connections.memory",

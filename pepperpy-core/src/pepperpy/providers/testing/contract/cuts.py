@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from pepperpy.providers import ProviderError, ProviderStreamError
@@ -11,7 +9,7 @@ from pepperpy.providers import ProviderError, ProviderStreamError
 from ..promises import expect, promise
 from ..service import Reply
 from ..stage import Stage, failure_of, open_stream, read, show
-from ..wire import body_of, error_as_event
+from ..wire import body_of, late_error
 from .subject import Subject
 
 
@@ -72,7 +70,7 @@ class Cuts(Subject):
     )
     async def test_streams_late_error(self, stage: Stage) -> None:
         pieces: list[str] = []
-        async with stage.provider(_late_error(stage, ["Par"], "it broke in the middle")) as provider:
+        async with stage.provider(late_error(stage.wire, ["Par"], "it broke in the middle")) as provider:
             error = await failure_of(read(provider, pieces=pieces))
         expect(isinstance(error, ProviderError), f"behind {pieces!r}: {show(error)}")
         expect("it broke in the middle" in str(error), f"the service's words are not in: {show(error)}")
@@ -84,10 +82,9 @@ class Cuts(Subject):
         needs="wire streaming",
     )
     async def test_streams_first_error(self, stage: Stage) -> None:
-        error_body = stage.wire.error(400, "no such luck")
         replies = {
-            "as an event": Reply.of_events([error_as_event(error_body)]),
-            "as a JSON body": attrs.evolve(error_body, status=200),
+            "as an event": late_error(stage.wire, [], "no such luck"),
+            "as a JSON body": attrs.evolve(stage.wire.error(400, "no such luck"), status=200),
         }
         for said, reply in replies.items():
             pieces: list[str] = []
@@ -143,13 +140,3 @@ def _cuts(stage: Stage) -> dict[str, Reply]:
             unfinished([]), body=[whole[:-back]]
         )
     return cut
-
-
-def _late_error(stage: Stage, pieces: list[str], message: str) -> Reply:
-    if hasattr(stage.wire, "late_error"):
-        reply: Reply = stage.wire.late_error(pieces, message)
-        return reply
-    begun: Any = stage.wire.unfinished(pieces)
-    body = body_of(begun) + error_as_event(stage.wire.error(500, message))
-    late: Reply = attrs.evolve(begun, body=[body])
-    return late

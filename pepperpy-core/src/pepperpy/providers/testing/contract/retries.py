@@ -11,7 +11,7 @@ from pepperpy.providers import ProviderRateLimitError
 
 from ..promises import expect, promise, skip
 from ..service import Received, Reply
-from ..stage import Stage, complete, failure_of, read, show
+from ..stage import Stage, calls, complete, failure_of, read, show
 from .errors import malformed
 from .subject import Subject
 
@@ -71,12 +71,13 @@ class Retries(Subject):
     async def test_retries_not_a_400(self, stage: Stage) -> None:
         renewed = getattr(stage.wire, "renewed_on", ())
         for status in (400, 401, 403, 404, 413, 422):
-            asked = len(stage.service.requests)
-            async with stage.provider(stage.wire.error(status, "no such luck"), max_retries=2) as provider:
-                await failure_of(provider.complete("Where?"), 15)
-            requests = len(stage.service.requests) - asked
-            expected = 2 if status in renewed else 1
-            expect(requests == expected, f"a {status}: {requests} requests instead of {expected}")
+            for name, call in (await calls(stage)).items():
+                asked = len(stage.service.requests)
+                async with stage.provider(stage.wire.error(status, "no such luck"), max_retries=2) as provider:
+                    await failure_of(call(provider), 15)
+                requests = len(stage.service.requests) - asked
+                expected = 2 if status in renewed else 1
+                expect(requests == expected, f"a {status}, {name}: {requests} requests instead of {expected}")
 
     @promise(
         "retries.not-malformed",

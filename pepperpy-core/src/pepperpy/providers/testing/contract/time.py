@@ -40,7 +40,7 @@ class Time(Subject):
         for said, reply in slow.items():
             async with stage.provider(reply, timeout=0.4) as provider:
                 started = time.monotonic()
-                error = await failure_of(complete(provider, "Where?"), 6)
+                error = await failure_of(complete(provider, "Where?"), 4)
                 took = time.monotonic() - started
             expect(isinstance(error, ProviderTimeoutError), f"{said}, timeout=0.4: {show(error)} after {took:.1f} s")
             expect(took < 2.5, f"{said}, timeout=0.4: {took:.1f} s")
