@@ -317,6 +317,19 @@ def test_a_broken_plugin_hurts_its_own_line(
     assert acme["advice"] == "upgrade or uninstall that distribution"
 
 
+def test_where_the_shell_is_is_no_password(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    """PWD is kept for the plugin that is tried; a variable that ends in it is not."""
+    install("import os\nraise LookupError([name for name in os.environ if name.endswith('PWD')])")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PWD", "OLDPWD", "DB_PWD"):
+            patch.setenv(name, "/somewhere/else")
+        reason = examined(capsys)["reason"]
+
+    assert "'PWD'" in reason
+    assert "'OLDPWD'" in reason
+    assert "DB_PWD" not in reason
+
+
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no way to watch a process on this system")
 def test_a_plugin_that_hangs_is_ended(install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A plugin that does not come to an end is ended, together with what it has started, and so reported."""

@@ -25,7 +25,7 @@ from pepperpy.providers import (
     Usage,
 )
 from pepperpy.providers import options as check
-from pepperpy.providers.dialect import Request, api_error
+from pepperpy.providers.dialect import Event, Request, api_error
 from pepperpy.providers.dialects.partial import PartialDialect, PartialStreamParser, text_of
 from pepperpy.providers.http import HTTPOptions, HTTPProvider
 from pepperpy.providers.messages import Native
@@ -223,3 +223,15 @@ async def test_an_error_in_an_event_keeps_its_class() -> None:
 def test_options_are_those_of_http() -> None:
     """A provider of one's own has the extras of every HTTP provider."""
     assert CarelessProvider.options_type is HTTPOptions
+
+
+def test_the_name_of_an_event_is_known_while_it_is_read() -> None:
+    """A service that tells its events apart by their names alone can be read; an event without one has none."""
+
+    class Naming(PartialStreamParser):
+        def read(self, event: Any) -> str | None:
+            return f"{self.event_name} "
+
+    parser = Naming()
+
+    assert parser.feed([Event(b"{}", b"delta"), b"{}", Event(b"{}", b"\xff")]) == ["delta ", "None ", "\ufffd "]

@@ -13,7 +13,10 @@ from .._secret import MASK
 from .._settings import variables
 from .findings import Resolved
 
-_SECRET = re.compile("KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|BEARER|COOKIE|PRIVATE|DSN|CERT", re.IGNORECASE)
+# PWD and OLDPWD are where the shell is and was; a PWD that is a part of a name is a password.
+_SECRET = re.compile(
+    r"\A(?!(?:OLD)?PWD\Z).*(?:KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|BEARER|COOKIE|PRIVATE|DSN|CERT)", re.IGNORECASE
+)
 PREFIX = "PEPPERPY_PROVIDER_"
 _PLAIN = re.compile(r"(?i)-?[0-9]{1,12}(\.[0-9]{1,6})?|true|false|none")
 
