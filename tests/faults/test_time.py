@@ -257,6 +257,44 @@ async def test_a_slow_consumer_is_no_slow_service(service: FakeService) -> None:
     assert pieces == ["a", "b"]
 
 
+@pytest.mark.parametrize("prompt", ["x", "x" * 300_000], ids=["small", "large"])
+async def test_a_silence_while_nobody_waits_is_none(service: FakeService, prompt: str) -> None:
+    """Promise 16: a service that says nothing while the consumer is busy is waited for from the consumer's return."""
+    first, rest = (
+        b"".join(b"data: " + json.dumps(chunk(**each)).encode() + b"\n\n" for each in events)
+        for events in ([{"content": "a"}], [{"content": "b"}, {"finish_reason": "stop"}])
+    )
+    # Empty pieces are pauses: with its head and the first event the service waits less than before the rest.
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(first + rest)
+    service.replies = [Reply(raw=[head + first, b"", b"", rest], pause=0.15)]
+    pieces = []
+
+    async with (
+        FakeService(Reply(status=500, delay=0.3)) as other,
+        await provider_for(other) as slow,
+        await provider_for(service, timeout=0.3) as provider,
+    ):
+        async for piece in await provider.complete(prompt, stream=True):
+            pieces.append(piece)
+            if piece == "a":
+                with pytest.raises(Exception, match="500"):
+                    await slow.complete("x")
+
+    assert pieces == ["a", "b"]
+
+
+@pytest.mark.parametrize("size", [1, 300_000, 2_000_000])
+async def test_the_head_of_a_stream_is_bounded_as_a_whole(service: FakeService, size: int) -> None:
+    """Promise 16: of a stream the first silence lasts until the head is there, whatever drips, for large requests too."""
+    service.replies = [SLOW["drips its headers"]]
+
+    async with await provider_for(service, timeout=Timeouts(connect=0.3, idle=0.3)) as provider:
+        with pytest.raises(ProviderTimeoutError), within(1.5, least=0.2):
+            await provider.complete("x" * size, stream=True)
+
+        await service.until(lambda: service.open == 0)
+
+
 @pytest.mark.parametrize("end", ["cut", "reset", "hold"])
 async def test_a_slow_consumer_gets_what_had_come(service: FakeService, end: Any) -> None:
     """Promise 16: pieces that came in time are handed out, also to a consumer who comes after the stream broke."""

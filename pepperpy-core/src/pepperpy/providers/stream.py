@@ -7,7 +7,7 @@ import copy
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self
 
 from ._transport.sse import EventTooLarge, LineDecoder, SSEDecoder, WholeBody
 from .dialect import StreamParser, check_not_refused, response_error, unknown_shape
@@ -95,8 +95,9 @@ class CompletionStream(Generic[OutputT]):
         self._content_timeout = content_timeout
         self._schema = schema
         self._output: Any = None
-        self._decoder = _decoder_for(source.content_type)
-        self._had_events = source.content_type == "text/event-stream" or source.content_type in LINE_TYPES
+        content_type = source.content_type
+        self._decoder = _decoder_for(content_type)
+        self._had_events = content_type == "text/event-stream" or content_type in LINE_TYPES
         self._ready: deque[str] = deque()
         self._reading = False
         self._ended = False
@@ -139,7 +140,9 @@ class CompletionStream(Generic[OutputT]):
 
     async def __anext__(self) -> str:
         if not self._ready:
-            await self._fill()
+            await self._read()
+            if not self._ready:
+                self._raise_end()
         return self._ready.popleft()
 
     def events(self) -> AsyncIterator[StreamEvent]:
@@ -157,8 +160,7 @@ class CompletionStream(Generic[OutputT]):
 
         A piece of reasoning counts, or a call: who waits for events is not to wait for the text.
         """
-        while not (self._ready or self._ended or self._parser.asides):
-            await self._read()
+        await self._read(asides=True)
         if self._failure is not None and not self._ready:
             raise self._failure
         return self
@@ -192,22 +194,9 @@ class CompletionStream(Generic[OutputT]):
                 ProviderStreamError("the stream was left before its end and is closed; ask again for a whole one")
             )
 
-    async def _fill(self) -> None:
-        """Read until there is a piece, or raise how the stream ended."""
-        self._begin_reading()
-        try:
-            while not (self._ready or self._ended):
-                await self._read()
-        finally:
-            self._reading = False
-        if not self._ready:
-            self._raise_failure()
-            raise StopAsyncIteration
-
-    def _begin_reading(self) -> None:
-        if self._reading:
-            raise ProviderInputError("the stream is being read by another task; give each task a stream of its own")
-        self._reading = True
+    def _raise_end(self) -> NoReturn:
+        self._raise_failure()
+        raise StopAsyncIteration
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -233,43 +222,52 @@ class CompletionStream(Generic[OutputT]):
             if self._ended:
                 self._raise_failure()
                 return None
-            self._begin_reading()
-            try:
-                await self._read()
-            finally:
-                self._reading = False
+            await self._read(asides=True)
 
-    async def _read(self) -> None:
-        """Take in what comes next."""
-        at_end = False
-        if self._put_off:
-            events, self._put_off = self._put_off, []
-        else:
-            try:
-                chunk = await (self._read_tail() if self._parser.conclusive else self._source.read())
-                at_end = not chunk
-                events = self._decoder.close() if at_end else self._decoder.feed(chunk)
-            except EventTooLarge:
-                self._end(response_error("with an event that has no end"))
-                return
-            except ProviderError as fault:
-                # Closed by another task meanwhile, it has its reason already.
-                if not self._ended:
-                    self._end(None if self._parser.conclusive else fault)
-                return
-            except BaseException:
-                self._leave()
-                raise
-            if len(events) > FIRST_EVENTS and not (at_end or self._pieces_read or self._parser.asides):
-                events, self._put_off = events[:FIRST_EVENTS], events[FIRST_EVENTS:]
+    async def _read(self, *, asides: bool = False) -> None:
+        """Read until there is a piece, or the end; with `asides` also until something comes beside the text."""
+        # One coroutine for all of it: each layer costs again with every piece.
+        if self._reading:
+            raise ProviderInputError("the stream is being read by another task; give each task a stream of its own")
+        self._reading = True
+        try:
+            while not (self._ready or self._ended or (asides and len(self._parser.asides) > self._asides_handed_out)):
+                at_end = False
+                if self._put_off:
+                    events, self._put_off = self._put_off, []
+                else:
+                    try:
+                        chunk = await (self._read_tail() if self._parser.conclusive else self._source.read())
+                        at_end = not chunk
+                        events = self._decoder.close() if at_end else self._decoder.feed(chunk)
+                    except EventTooLarge:
+                        self._end(response_error("with an event that has no end"))
+                        return
+                    except ProviderError as fault:
+                        # Closed by another task meanwhile, it has its reason already.
+                        if not self._ended:
+                            self._end(None if self._parser.conclusive else fault)
+                        return
+                    except BaseException:
+                        self._leave()
+                        raise
+                    if len(events) > FIRST_EVENTS and not (at_end or self._pieces_read or self._parser.asides):
+                        events, self._put_off = events[:FIRST_EVENTS], events[FIRST_EVENTS:]
+                if self._take_in(events, at_end):
+                    await self._source.finish()
+        finally:
+            self._reading = False
+
+    def _take_in(self, events: list[bytes], at_end: bool) -> bool:
+        """Take in what came; return whether it was the regular end, behind which the source is to be finished."""
         try:
             pieces = self._parser.feed(events)
         except ProviderAPIError as error:
             self._end(error)
-            return
+            return False
         except Exception as bug:  # noqa: BLE001 -- a dialect is to be total; one that is not must not hang its stream
             self._end(unknown_shape(bug))
-            return
+            return False
         self._ready.extend(pieces)
         self._pieces_read += len(pieces)
         self._had_events |= bool(events)
@@ -280,11 +278,11 @@ class CompletionStream(Generic[OutputT]):
             self._end(self._parser.error)
         elif self._parser.done:
             self._end(None, close=False)
-            await self._source.finish()
+            return True
         elif at_end:
             self._end(self._read_stray())
         elif self._put_off:
-            return
+            return False
         elif (document := self._decoder.document) and (failure := self._error_in(document)):
             # A bare error object ends the stream at once, also where the connection stays open.
             self._end(failure)
@@ -292,15 +290,18 @@ class CompletionStream(Generic[OutputT]):
             self._silent_since = None
         else:
             self._check_content()
+        return False
 
     async def _read_tail(self) -> bytes:
         """Read behind the answer, where only usage and a terminator come; a service that forgets them is not waited for."""
+        hasten: Callable[[float], bool] | None = getattr(self._source, "hasten", None)
         try:
+            if hasten is not None and hasten(TAIL_SECONDS):
+                return await self._source.read()
             async with asyncio.timeout(TAIL_SECONDS):
                 return await self._source.read()
-        except TimeoutError as silence:
-            if isinstance(silence, ProviderError):
-                raise
+        except TimeoutError:
+            # Our own among them: the source has one for each silence.
             return b""
 
     def _end(self, failure: ProviderError | None, *, close: bool = True) -> None:
@@ -407,7 +408,9 @@ class _Pieces:
     async def __anext__(self) -> str:
         stream = self._stream
         if not stream._ready:
-            await stream._fill()
+            await stream._read()
+            if not stream._ready:
+                stream._raise_end()
         return stream._ready.popleft()
 
     def __del__(self) -> None:

@@ -51,6 +51,7 @@ class ByteStream:
         self._inflater: Inflater | None = None
         self._packed = memoryview(b"")
         self._silence: Silence | None = None
+        self._is_packed = "Content-Encoding" in self.headers
         # Of a body that has come to its end already, aiohttp has given the connection back to the pool.
         self._response = None if self._content.is_eof() else response
         if self._response is not None:
@@ -60,6 +61,13 @@ class ByteStream:
         """Bound each silence from here on, by one timer for all of them."""
         if seconds is not None and self._response is not None:
             self._silence = Silence(self._response, self._session.loop, seconds)
+
+    def hasten(self, seconds: float) -> bool:
+        """Bound each silence by so many seconds at most; False where it has no timer that could be set to them."""
+        if self._silence is None:
+            return False
+        self._silence.hasten(seconds)
+        return True
 
     @property
     def request_id(self) -> str | None:
@@ -81,7 +89,7 @@ class ByteStream:
             ProviderError: The body was cut, fell silent, is too long or cannot be unpacked.
         """
         try:
-            if "Content-Encoding" in self.headers:
+            if self._is_packed:
                 chunk = await self._read_packed()
             elif (silence := self._silence) is None:
                 chunk = await self._content.readany()
@@ -138,7 +146,7 @@ class ByteStream:
 
     def read_whole(self) -> bytes | None:
         """Return the whole body where it has come already, as nearly every plain answer has; else None."""
-        if self._response is not None or "Content-Encoding" in self.headers:
+        if self._response is not None or self._is_packed:
             return None
         try:
             body = self._content.read_nowait()
@@ -232,12 +240,22 @@ class Silence:
         connection = response.connection
         if connection is not None and connection.protocol is not None:
             connection.protocol.read_timeout = None
+            # Takes back the one that came with the head, which would end a stream whose reader is slow.
+            connection.protocol.start_timeout()
 
     def begin(self) -> None:
         """Note that somebody begins to wait."""
         self.since = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_at(self.since + self._seconds, self._look)
+
+    def hasten(self, seconds: float) -> None:
+        """Wait less from the next silence on."""
+        if seconds < self._seconds:
+            self._seconds = seconds
+            self.close()
+            # The one that was set looks too late.
+            self._timer = None
 
     def close(self) -> None:
         """Look no more."""

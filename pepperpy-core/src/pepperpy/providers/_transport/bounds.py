@@ -15,7 +15,8 @@ class Bounds:
     Attributes:
         attempt: Seconds for a plain attempt as a whole.
         idle: Seconds for a silence of a stream.
-        first_silence: Seconds for what is no byte of a stream's body yet; it begins with the connection.
+        first_silence: Seconds for what is no byte of a stream's body yet; it begins with the connection. Of a small
+            request aiohttp bounds the connecting, and `SwiftResponse` the rest by `idle`.
         error_body: Seconds for the body of an error.
         plain: The same for aiohttp, of a plain request.
         stream: The same for aiohttp, of a stream.

@@ -16,7 +16,7 @@ from ..domain import ProviderError, ProviderNotInitializedError
 from .answer import ByteStream
 from .bounds import Bounds
 from .faults import translate
-from .session import Sessions, StaleConnection
+from .session import Sessions, StaleConnection, goes_at_once
 
 logger = logging.getLogger("pepperpy")
 
@@ -106,9 +106,9 @@ class Exchange:
                 timeout=bounds.stream if request.stream else bounds.plain,
             )
             try:
-                if request.stream:
+                if request.stream and not goes_at_once(body):
                     # What aiohttp bounds not where a stream as a whole has no bound: an upload that hangs, headers
-                    # that drip.
+                    # that drip. Of a small request `SwiftResponse` bounds both, for less.
                     async with asyncio.timeout(bounds.first_silence):
                         response = await sending
                 else:

@@ -43,6 +43,34 @@ _READ_BYTES = 64 * 1024
 _AT_ONCE_BYTES = 256 * 1024
 
 
+def goes_at_once(body: bytes | None) -> bool:
+    """Tell whether a request is so small that nothing but its answer is waited for."""
+    return _KNOWN_AIOHTTP and bool(body) and len(body or b"") <= _AT_ONCE_BYTES
+
+
+class SwiftResponse(ClientResponse):
+    """The answer to a small request for a stream, whose head is bounded as a whole by one timer.
+
+    aiohttp sets another one for each piece of the head, and lets a head drip.
+    """
+
+    async def start(self, connection: Connection) -> ClientResponse:
+        """Wait for the head for as long as for a silence."""
+        protocol = connection.protocol
+        if protocol is None or protocol.read_timeout is None:
+            return await super().start(connection)
+        timer = self._loop.call_later(protocol.read_timeout, _end_waiting, protocol)
+        protocol.read_timeout = None
+        try:
+            return await super().start(connection)
+        finally:
+            timer.cancel()
+
+
+def _end_waiting(protocol: ResponseHandler) -> None:
+    protocol.set_exception(aiohttp.SocketTimeoutError("no head came"))
+
+
 class CarefulRequest(ClientRequest):
     """A request that looks at its connection before it writes.
 
@@ -65,13 +93,11 @@ class CarefulRequest(ClientRequest):
             if unread():
                 raise StaleConnection("the connection is used up")
         body = self._body
-        if (
-            type(body) is BytesPayload
-            and len(body._value) <= _AT_ONCE_BYTES
-            and not (self.proxy or self.chunked or self.compress or self._continue or protocol.writing_paused)
-            and _KNOWN_AIOHTTP
-        ):
-            return await self._send_at_once(protocol, body._value)
+        if type(body) is BytesPayload and goes_at_once(body._value):
+            if protocol.read_timeout is not None:
+                self.response_class = SwiftResponse
+            if not (self.proxy or self.chunked or self.compress or self._continue or protocol.writing_paused):
+                return await self._send_at_once(protocol, body._value)
         return await super().send(conn)
 
     async def _send_at_once(self, protocol: ResponseHandler, body: bytes) -> ClientResponse:
@@ -79,7 +105,6 @@ class CarefulRequest(ClientRequest):
         writer = StreamWriter(protocol, self.loop)
         await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
         await writer.write_eof(body)
-        protocol.start_timeout()
         self.response = self.response_class(
             self.method,
             self.original_url,

@@ -47,7 +47,9 @@ class SSEDecoder:
             chunk = self._with_line_feeds(chunk)
         buffer = self._buffer
         if self._begun and not buffer and chunk.endswith(b"\n\n"):
-            # Whole events, as most reads bring them: nothing is kept.
+            # Whole events, as most reads bring them: nothing is kept. And one of one line, as slow streams do.
+            if chunk.startswith(b"data: ") and chunk.count(b"\n") == 2 and len(chunk) > 8:
+                return [chunk[6:-2]]
             return self._split(chunk)
         buffer += chunk
         if not self._begun:

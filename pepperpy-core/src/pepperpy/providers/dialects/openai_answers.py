@@ -65,9 +65,10 @@ class OpenAIStreamParser:
 
     def feed(self, events: Sequence[bytes]) -> list[str]:
         """Read some chunks and return their pieces of text."""
-        *chunks, last = events or [b""]
-        if last.strip() != b"[DONE]":
-            chunks = list(events)
+        chunks = events
+        # Few events are so short, and of many only the last is looked at.
+        if events and len(events[-1]) < 32 and events[-1].strip() == b"[DONE]":
+            chunks = events[:-1]
         pieces = self._pieces = []
         try:
             self._feed(loads_each(chunks), pieces)
