@@ -232,10 +232,13 @@ def check_conversation(prompt: Any) -> Sequence[Message]:
     Raises:
         ProviderInputError: It is no conversation, or one whose tool calls are not all answered.
     """
-    if isinstance(prompt, Message):
-        return (prompt,)
-    if isinstance(prompt, Mapping) or not isinstance(prompt, Sequence) or isinstance(prompt, (bytes, bytearray)):
-        raise ProviderInputError(f"prompt must be a str, a Message or a list of messages, not {type(prompt).__name__}")
+    if type(prompt) is not list:
+        if isinstance(prompt, Message):
+            return (prompt,)
+        if isinstance(prompt, (Mapping, bytes, bytearray)) or not isinstance(prompt, Sequence):
+            raise ProviderInputError(
+                f"prompt must be a str, a Message or a list of messages, not {type(prompt).__name__}"
+            )
     if not prompt:
         raise ProviderInputError("prompt holds no message; there is nothing to send")
     if set(map(type, prompt)) != {Message} and not all(isinstance(each, Message) for each in prompt):
@@ -245,7 +248,8 @@ def check_conversation(prompt: Any) -> Sequence[Message]:
     # Long conversations are mostly plain, and in one that is nothing can be unanswered.
     if [message for message in prompt if not message.plain]:
         _check_calls_are_answered(prompt)
-    return prompt
+    conversation: Sequence[Message] = prompt
+    return conversation
 
 
 def _check_calls_are_answered(conversation: Sequence[Message]) -> None:
