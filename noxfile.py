@@ -112,7 +112,8 @@ def types(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Each of our providers is put to the conformance kit as somebody else would do it, in an empty directory."""
     install(session, *DISTRIBUTIONS)
-    session.install(f"{ROOT}/pepperpy-core[testing]", *MODEL)
+    session.install(f"{ROOT}/pepperpy-core[testing]")
+    session.install(*MODEL)
     responses = ["--pepperpy-setting", "api=responses", "--pepperpy-wire", "pepperpy_openai.testing:ResponsesWire"]
     runs = {
         **{name.removeprefix("pepperpy-"): [] for name in DISTRIBUTIONS if name != "pepperpy-core"},
