@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -119,10 +120,13 @@ def conformance(session: nox.Session) -> None:
         **{name.removeprefix("pepperpy-"): [] for name in DISTRIBUTIONS if name != "pepperpy-core"},
         "openai (responses)": responses,
     }
-    session.chdir(session.create_tmp())
-    for run, arguments in runs.items():
-        name = run.partition(" ")[0]
-        session.run("python", "-m", "pytest", "--pepperpy-provider", name, "-p", "no:cacheprovider", "-q", *arguments)
+    # Outside of the repository, whose settings pytest would find from any folder in it.
+    with tempfile.TemporaryDirectory() as empty, session.chdir(empty):
+        for run, arguments in runs.items():
+            name = run.partition(" ")[0]
+            session.run(
+                "python", "-m", "pytest", "--pepperpy-provider", name, "-p", "no:cacheprovider", "-q", *arguments
+            )
 
 
 @nox.session
