@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-import venv
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+
+from .environments import Environment, build_wheels
 
 copier = pytest.importorskip("copier", reason="no copier here: nox -s template brings it", exc_type=ImportError)
 
@@ -26,34 +25,6 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 KINDS = {"openai": {"embedding_model": "embed-1"}, "wire": {"embedding_model": "embed-1"}, "plain": {}}
-
-
-@attrs.frozen
-class Environment:
-    """A fresh environment."""
-
-    folder: Path
-
-    @property
-    def python(self) -> str:
-        """Its interpreter."""
-        return str(self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-
-    def pip(self, *arguments: str) -> None:
-        """Run its pip."""
-        subprocess.run([self.python, "-m", "pip", "--quiet", *arguments], check=True)
-
-    def start_pytest(self, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-        """Run its pytest in a folder, beside whatever else runs."""
-        variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
-        return subprocess.Popen(
-            [self.python, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-            cwd=folder,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +40,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """A fresh environment with core's wheel and what its extra `testing` brings."""
     wheels = tmp_path_factory.mktemp("core")
-    build_wheel(ROOT / "pepperpy-core", wheels)
+    build_wheels(wheels, ROOT / "pepperpy-core")
     (core,) = wheels.iterdir()
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
-    fresh = Environment(folder)
+    fresh = Environment.made(tmp_path_factory.mktemp("environment"))
     fresh.pip("install", f"{core}[testing]")
     return fresh
-
-
-def build_wheel(project: Path, folder: Path) -> None:
-    """Build the wheel of a distribution."""
-    command = [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", str(folder), str(project)]
-    subprocess.run(command, check=True)
 
 
 def make(template: Path, folder: Path, **answers: Any) -> Path:
@@ -102,7 +65,7 @@ def test_what_is_made_keeps_the_contract(kind: str, template: Path, environment:
     """Its wheel installs beside core's, the kit and its own tests pass, and so do mypy --strict and ruff."""
     name = f"acme-{kind}"
     project = make(template, tmp_path / "project", provider_name=name, kind=kind, author="Somebody", **KINDS[kind])
-    build_wheel(project, tmp_path / "wheels")
+    build_wheels(tmp_path / "wheels", project)
     (wheel,) = (tmp_path / "wheels").iterdir()
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import venv
 import zipfile
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
+
+from .environments import Environment, build_wheels
 
 pytestmark = pytest.mark.e2e
 
@@ -20,57 +18,18 @@ ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(path.parent.name for path in ROOT.glob("pepperpy-*/pyproject.toml") if "core" not in path.parent.name)
 
 
-@attrs.frozen
-class Environment:
-    """A fresh environment, made from wheels."""
-
-    folder: Path
-
-    @property
-    def python(self) -> str:
-        """Its interpreter."""
-        return str(self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-
-    def pip(self, *arguments: str) -> None:
-        """Run its pip."""
-        subprocess.run([self.python, "-m", "pip", "--quiet", *arguments], check=True)
-
-    def run(self, code: str, **variables: str) -> Any:
-        """Run some code and return what it prints, decoded; warnings are errors."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        done = subprocess.run(
-            [self.python, "-W", "error", "-c", code],
-            check=True,
-            capture_output=True,
-            env={**environment, **variables},
-            cwd=self.folder,
-        )
-        return json.loads(done.stdout)
-
-    def installed(self) -> set[str]:
-        """Return the names of all distributions in it."""
-        return set(
-            self.run("import importlib.metadata as m, json; print(json.dumps([d.name for d in m.distributions()]))")
-        )
-
-
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheels of all distributions."""
     folder = tmp_path_factory.mktemp("wheels")
-    sources = [str(ROOT / name) for name in ("pepperpy-core", *PLUGINS)]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--quiet", "wheel", "--no-deps", "--wheel-dir", str(folder), *sources], check=True
-    )
+    build_wheels(folder, *(ROOT / name for name in ("pepperpy-core", *PLUGINS)))
     return folder
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Environment:
     """A fresh environment with core alone."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
-    fresh = Environment(folder)
+    fresh = Environment.made(tmp_path_factory.mktemp("environment"))
     fresh.pip("install", *map(str, wheels.glob("pepperpy_core-*.whl")))
     return fresh
 

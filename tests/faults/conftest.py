@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 
 import pytest
@@ -48,3 +49,12 @@ async def make(service: FakeService) -> AsyncIterator[MakeProvider]:
     yield make
     for provider in made:
         await provider.cleanup()
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """No garbage collection helps."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -13,9 +13,6 @@ from pepperpy.providers import ReadyProvider
 from pepperpy.providers.testing import FakeService, Reply
 
 from .kit import WIRE, provider_for, service_tasks, within
-from .test_streams import no_collection
-
-__all__ = ["no_collection"]
 
 CALLS = 300
 GIVEN_UP = 100

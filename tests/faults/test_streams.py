@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import gc
 import json
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -322,15 +321,6 @@ async def leave_a_generator_of_their_own(provider: ReadyProvider) -> None:
 
     async for _ in shouting():
         break
-
-
-@pytest.fixture
-def no_collection() -> Iterator[None]:
-    """No garbage collection helps."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collection")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -330,15 +329,6 @@ async def leave_by_cancellation(provider: ReadyProvider) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-@pytest.fixture
-def no_collection() -> Iterator[None]:
-    """No garbage collection helps."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collection")

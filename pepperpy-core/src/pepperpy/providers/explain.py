@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from ._secret import forms, masked, redact
 from .domain import ProviderError
+
+if TYPE_CHECKING:
+    from .dialect import Request
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +32,39 @@ class Explanation:
     headers: Mapping[str, str]
     body: Mapping[str, Any]
     mapped: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def masked(
+        cls,
+        request: Request,
+        *,
+        url: str,
+        headers: Mapping[str, str],
+        mapped: Mapping[str, Mapping[str, Any]],
+        secrets: Iterable[str],
+    ) -> Self:
+        """Return what tells of a request, with every form of each secret masked wherever it stands.
+
+        Args:
+            request: What a dialect made.
+            url: Where it goes to.
+            headers: The provider's own, beside the request's.
+            mapped: What became of each argument.
+            secrets: What must not be told.
+        """
+        secrets = [*secrets]
+        hidden = [form for secret in secrets for form in forms(secret)]
+        return cls(
+            method=request.method,
+            url=redact(url, hidden),
+            headers={
+                "Content-Type": "application/json",
+                **{name: masked(value, secrets) for name, value in headers.items()},
+                **redact(request.headers or {}, hidden),
+            },
+            body=redact(request.body, hidden),
+            mapped=redact(mapped, hidden),
+        )
 
     def __str__(self) -> str:
         from ._codec import dumps_indented

@@ -13,7 +13,7 @@ from ._bodies import merge_body, split_texts
 from ._config import ProviderConfig, Timeouts, check_timeouts
 from ._origin import check_base_url, check_given_headers, check_headers, header_value
 from ._provider import Provider, check_text, check_texts, gather_embeddings
-from ._secret import SecretDict, SecretText, forms, masked, redact, redact_error
+from ._secret import SecretDict, SecretText, redact_error
 from ._transport.body import MAX_RESPONSE_BYTES
 from ._transport.http import Authorize, HTTPTransport, decode
 from .dialect import Dialect, EmbeddingBatch, Request, check_not_refused, response_error, unknown_shape
@@ -126,6 +126,7 @@ class HTTPProvider(Provider):
         super().__init__(config)
         self.base_url = check_base_url(self.options.base_url)
         self.dialect = self.make_dialect()
+        self._parse = total(self.dialect.parse_completion)
         for name in ("max_response_bytes", "max_retry_wait"):
             if not getattr(self.options, name) > 0:
                 raise ProviderConfigError(f"{name} must be above 0")
@@ -339,17 +340,8 @@ class HTTPProvider(Provider):
             mapped = map_arguments(arguments, view)
         except ProviderError as error:
             raise self._sign(error) from error.__cause__
-        secrets = [form for secret in self.secrets() for form in forms(secret)]
-        return Explanation(
-            method=request.method,
-            url=redact(self.url_of(request), secrets),
-            headers={
-                "Content-Type": "application/json",
-                **{name: masked(value, self.secrets()) for name, value in self.all_headers().items()},
-                **redact(request.headers or {}, secrets),
-            },
-            body=redact(request.body, secrets),
-            mapped=redact(mapped, secrets),
+        return Explanation.masked(
+            request, url=self.url_of(request), headers=self.all_headers(), mapped=mapped, secrets=self.secrets()
         )
 
     def url_of(self, request: Request) -> str:
@@ -486,12 +478,7 @@ class HTTPProvider(Provider):
         return default
 
     def _parse_completion(self, payload: Any, schema: OutputSchema | None = None) -> Completion:
-        try:
-            completion = self.dialect.parse_completion(payload)
-        except ProviderAPIError:
-            raise
-        except Exception as bug:  # noqa: BLE001 -- what a dialect forgot is no caller's KeyError
-            raise unknown_shape(bug) from None
+        completion = self._parse(payload)
         if not completion and (refused := check_not_refused(completion)):
             raise refused
         if schema is not None:
@@ -499,7 +486,7 @@ class HTTPProvider(Provider):
         return completion
 
     def _parse_whole(self, body: bytes) -> Completion:
-        return total(self.dialect.parse_completion)(decode(body))
+        return self._parse(decode(body))
 
     async def _begin(
         self, source: ByteSource, schema: OutputSchema | None = None, timeouts: Timeouts | None = None

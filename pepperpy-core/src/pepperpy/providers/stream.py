@@ -7,7 +7,7 @@ import copy
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, Self, TypeVar
 
 from ._transport.sse import EventTooLarge, LineDecoder, SSEDecoder, WholeBody
 from .dialect import StreamParser, check_not_refused, response_error, unknown_shape
@@ -394,16 +394,34 @@ def _decoder_for(content_type: str) -> SSEDecoder | LineDecoder | WholeBody:
     return LineDecoder() if content_type in LINE_TYPES else SSEDecoder()
 
 
-class _Pieces:
+class Leavable(Protocol):
+    """What is to be let go of once nobody iterates over it any more."""
+
+    def _leave(self) -> None: ...
+
+
+LeavableT = TypeVar("LeavableT", bound=Leavable)
+
+
+class Iteration(Generic[LeavableT]):
     """One `async for` over a stream. Leaving the loop drops it, and that is the one sign that a `break` gives."""
 
     __slots__ = ("_stream",)
 
-    def __init__(self, stream: CompletionStream) -> None:
+    def __init__(self, stream: LeavableT) -> None:
         self._stream = stream
 
     def __aiter__(self) -> Self:
         return self
+
+    def __del__(self) -> None:
+        self._stream._leave()
+
+
+class _Pieces(Iteration[CompletionStream[Any]]):
+    """One over the pieces of text."""
+
+    __slots__ = ()
 
     async def __anext__(self) -> str:
         stream = self._stream
@@ -412,6 +430,3 @@ class _Pieces:
             if not stream._ready:
                 stream._raise_end()
         return stream._ready.popleft()
-
-    def __del__(self) -> None:
-        self._stream._leave()

@@ -15,6 +15,7 @@ from ._tool_calls import answer_calls
 from .domain import OutputT, ProviderCapabilityError, ProviderError, ProviderInputError, ProviderStreamError, Usage
 from .events import FinishEvent, StreamEvent, TextEvent
 from .messages import Message, ToolCall
+from .stream import Iteration
 
 if TYPE_CHECKING:
     from .stream import CompletionStream
@@ -218,16 +219,10 @@ class ToolRunStream(Generic[OutputT]):
             raise copy.copy(self._failure)
 
 
-class _Events:
-    """One `async for` over a run. Leaving the loop drops it, and that is the one sign that a `break` gives."""
+class _Events(Iteration[ToolRunStream[Any]]):
+    """One `async for` over all that comes in a run."""
 
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: ToolRunStream[Any]) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
+    __slots__ = ()
 
     async def __anext__(self) -> ToolRunEvent:
         event = await self._stream._next()
@@ -235,23 +230,11 @@ class _Events:
             raise StopAsyncIteration
         return event
 
-    def __del__(self) -> None:
-        self._stream._leave()
 
+class _Pieces(Iteration[ToolRunStream[Any]]):
+    """One over the pieces of text alone."""
 
-class _Pieces:
-    """The same over the pieces of text alone."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: ToolRunStream[Any]) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
+    __slots__ = ()
 
     async def __anext__(self) -> str:
         return await self._stream.__anext__()
-
-    def __del__(self) -> None:
-        self._stream._leave()
