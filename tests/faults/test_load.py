@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pepperpy.providers import ReadyProvider
+from pepperpy.providers._transport import session
 from pepperpy.providers.testing import FakeService, Reply
 
 from .kit import WIRE, provider_for, service_tasks, within
@@ -58,6 +59,55 @@ async def test_a_burst_does_not_queue(service: FakeService) -> None:
 
     assert answers == ["ok"] * CALLS
     assert service.connections == CALLS
+
+
+async def test_calls_that_begin_together_are_written_together(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The requests of a crowd are all ready before they are written: the service wakes up once for many."""
+    steps: list[str] = []
+    begin, write = session.CarefulRequest.__init__, session.CarefulRequest._send_at_once
+
+    def noted_begin(self: Any, *arguments: Any, **options: Any) -> None:
+        steps.append("ready")
+        begin(self, *arguments, **options)
+
+    async def noted_write(self: Any, *arguments: Any) -> Any:
+        steps.append("written")
+        return await write(self, *arguments)
+
+    async with await provider_for(service) as provider:
+        await asyncio.gather(*(provider.complete("x") for _ in range(10)))
+        monkeypatch.setattr(session.CarefulRequest, "__init__", noted_begin)
+        monkeypatch.setattr(session.CarefulRequest, "_send_at_once", noted_write)
+
+        await asyncio.gather(*(provider.complete("x") for _ in range(10)))
+        # The first finds nobody else under way.
+        assert steps == ["ready", "written", *["ready"] * 9, *["written"] * 9]
+
+        steps.clear()
+        alone = asyncio.create_task(provider.complete("x"))
+        await asyncio.sleep(0)
+        # By itself it waits for nobody.
+        assert steps == ["ready", "written"]
+        assert await alone == "ok"
+
+
+async def test_a_call_cancelled_before_its_turn_is_not_sent(service: FakeService) -> None:
+    """Who is cancelled in a crowd before anything of it was written has sent nothing, and the pool goes on."""
+    async with await provider_for(service) as provider:
+        await asyncio.gather(*(provider.complete("x") for _ in range(10)))
+        sent = len(service.requests)
+        calls = [asyncio.create_task(provider.complete("x")) for _ in range(10)]
+        await asyncio.sleep(0)
+        for call in calls[1:]:
+            call.cancel()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert await provider.complete("x") == "ok"
+    # The first was written at once.
+    assert [type(end).__name__ for end in ends] == ["Completion"] + ["CancelledError"] * 9
+    assert len(service.requests) == sent + 2
 
 
 @pytest.mark.usefixtures("no_collection")

@@ -79,6 +79,8 @@ class CarefulRequest(ClientRequest):
 
     async def send(self, conn: Connection) -> ClientResponse:
         """Send the request, or raise `StaleConnection` while that is still free of consequences."""
+        if others_wait(conn):
+            await asyncio.sleep(0)
         protocol = conn.protocol
         if protocol is None or protocol.should_close:
             raise StaleConnection("the connection is used up")
@@ -124,6 +126,14 @@ class CarefulRequest(ClientRequest):
         super().update_headers(None)
         if headers:
             self.headers.update(headers)
+
+
+def others_wait(conn: Connection) -> bool:
+    """Tell whether other requests are under way, so that this one is better written in one go with what begins now.
+
+    A request written by itself wakes up whoever serves it, which can take longer than all the rest of the writing.
+    """
+    return _KNOWN_AIOHTTP and len(conn._connector._acquired) > 1
 
 
 def _read_less_at_once(transport: Any) -> None:
