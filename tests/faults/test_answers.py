@@ -336,3 +336,19 @@ async def test_a_completion_is_whole(service: FakeService) -> None:
     assert (completion.model, completion.id, completion.attempts) == ("fake", "chatcmpl-1", 1)
     assert completion.usage == Usage(input_tokens=3, output_tokens=5, total_tokens=8)
     assert completion.raw["choices"][0]["message"]["content"] == "ok"
+
+
+async def test_a_large_answer_is_read_in_large_pieces(service: FakeService) -> None:
+    """A connection asks for little at a time until a large answer comes, of which much lies there at once."""
+    text = "x" * MEGABYTE
+    service.replies = [WIRE.completion("ok"), WIRE.completion(text)]
+
+    async with await provider_for(service) as provider:
+        exchange = provider._transport._exchange  # type: ignore[attr-defined]
+        sizes = []
+        for answer in ("ok", text):
+            assert await provider.complete("x") == answer
+            ((pooled, _),) = next(iter(exchange.sessions.current().http.connector._conns.values()))
+            sizes.append(pooled.transport.max_size)
+
+    assert sizes == [64 * 1024, 256 * 1024]

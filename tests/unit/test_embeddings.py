@@ -109,6 +109,48 @@ def test_half_a_vector_is_refused(vectors: array[float], dimensions: int) -> Non
         Embeddings(vectors, dimensions)
 
 
+@pytest.mark.parametrize(
+    ("tables", "rows"),
+    [
+        ([], []),
+        ([[]], []),
+        ([ROWS], ROWS),
+        ([ROWS[:1], [array("f", ROWS[1])], ROWS[2:]], ROWS),
+        ([Embeddings(array("f"), 0), ROWS], ROWS),
+        ([Embeddings(array("f", range(1, 4)), 3), ROWS[1:]], ROWS),
+        ([ROWS[:1], Embeddings(array("f", range(4, 10)), 3)], ROWS),
+    ],
+)
+def test_tables_are_joined(tables: list[Sequence[Sequence[float]]], rows: list[list[float]]) -> None:
+    """The vectors of all tables follow each other, and none of the tables is changed."""
+    before = [[list(row) for row in table] for table in tables]
+
+    joined = Embeddings.joined(tables, usage=Usage(input_tokens=2), model="m")
+
+    assert list(joined) == rows
+    assert (joined.usage, joined.model) == (Usage(input_tokens=2), "m")
+    assert [[list(row) for row in table] for table in tables] == before
+
+
+def test_one_table_is_not_copied(embeddings: Embeddings) -> None:
+    """The one answer of a call is the result of the call."""
+    assert np.shares_memory(np.asarray(Embeddings.joined([embeddings])), np.asarray(embeddings))
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        [[[1.0], [1.0, 2.0]]],
+        [[[1.0]], Embeddings(array("f", [1.0, 2.0]), 2)],
+        [Embeddings(array("f", [1.0, 2.0]), 2), [[1.0]]],
+    ],
+)
+def test_several_lengths_are_not_joined(tables: list[Sequence[Sequence[float]]]) -> None:
+    """What is no matrix is refused."""
+    with pytest.raises(ValueError, match="several lengths"):
+        Embeddings.joined(tables)
+
+
 def test_copies(embeddings: Embeddings) -> None:
     """Pickle and copy keep the numbers and the facts."""
     for again in (pickle.loads(pickle.dumps(embeddings)), copy.copy(embeddings), copy.deepcopy(embeddings)):

@@ -713,11 +713,33 @@ def test_what_is_no_embedding(rows: Any) -> None:
         DIALECT.parse_embeddings({"data": rows}, request)
 
 
-def test_embeddings_of_several_lengths() -> None:
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[1.0], [1.0, 2.0]],
+        [packed(1.0), packed(1.0, 2.0)],
+        [packed(1.0, 2.0), packed(1.0)],
+        [packed(1.0, 2.0), [1.0]],
+    ],
+)
+def test_embeddings_of_several_lengths(rows: list[Any]) -> None:
     """Vectors of one answer are of one length."""
     request = DIALECT.embed(["a", "b"], model="m", dimensions=None, options={})
     with pytest.raises(ProviderResponseError, match="lengths"):
-        DIALECT.parse_embeddings({"data": [{"embedding": [1.0]}, {"embedding": [1.0, 2.0]}]}, request)
+        DIALECT.parse_embeddings({"data": [{"embedding": row} for row in rows]}, request)
+
+
+@pytest.mark.parametrize("places", [[2, 0, 1], [0, 1, 2], [None, 1, 2], [None, None, None]])
+def test_packed_embeddings_in_order(places: list[int | None]) -> None:
+    """Rows in base64 are put in the order of their index, or stay where they are without one."""
+    request = DIALECT.embed(["a", "b", "c"], model="m", dimensions=None, options={})
+    order = [at if place is None else place for at, place in enumerate(places)]
+    rows = [
+        {"embedding": packed(at, -at), **({} if place is None else {"index": place})}
+        for at, place in zip(order, places, strict=True)
+    ]
+
+    assert list(DIALECT.parse_embeddings({"data": rows}, request).vectors) == [[0.0, 0.0], [1.0, -1.0], [2.0, -2.0]]
 
 
 def test_an_error_in_place_of_embeddings() -> None:

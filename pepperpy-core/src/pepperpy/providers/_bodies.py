@@ -31,13 +31,16 @@ def _merged(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any
 
 def split_texts(texts: Sequence[str], limits: EmbeddingLimits) -> list[list[str]]:
     """Return the texts in batches within the limits; one that is over them alone is left for the service to judge."""
+    # No character takes more than four bytes: few short texts need not be encoded to be counted.
+    if limits.size is None or 4 * sum(map(len, texts)) <= limits.size:
+        return [list(texts[start : start + limits.inputs]) for start in range(0, len(texts), limits.inputs)]
     batches: list[list[str]] = []
     room = 0
     for text in texts:
-        size = 0 if limits.size is None else len(text.encode("utf-8", "surrogatepass"))
-        if not batches or len(batches[-1]) >= limits.inputs or (limits.size is not None and size > room):
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if not batches or len(batches[-1]) >= limits.inputs or size > room:
             batches.append([])
-            room = limits.size or 0
+            room = limits.size
         batches[-1].append(text)
         room -= size
     return batches

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import asyncio
 import functools
-from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, TypeVar, overload
@@ -303,6 +302,9 @@ def check_texts(texts: Sequence[str]) -> None:
     """Raise unless these are texts that can be embedded."""
     if isinstance(texts, (str, bytes)) or not isinstance(texts, Sequence):
         raise ProviderInputError(f"texts must be a list of str, not {type(texts).__name__}; embed() takes a single one")
+    # All at once; only where one is wrong, each by itself, to say which.
+    if set(map(type, texts)) == {str} and all(texts) and not any(map(str.isspace, texts)):
+        return
     for place, text in enumerate(texts):
         check_text("texts", text, place)
 
@@ -341,14 +343,11 @@ async def gather_embeddings(batches: Sequence[Callable[[], Awaitable[EmbeddingBa
 
 def join_embeddings(batches: Sequence[EmbeddingBatch]) -> Embeddings:
     """Put the vectors of some batches into one buffer and sum up their usage."""
-    vectors: array[float] = array("f")
-    dimensions = 0
-    usage = Usage()
-    for batch in batches:
-        usage += batch.usage
-        for vector in batch.vectors:
-            if dimensions and len(vector) != dimensions:
-                raise ProviderResponseError("the service sent embeddings of several lengths", details={"status": 200})
-            dimensions = len(vector)
-            vectors.extend(vector)
-    return Embeddings(vectors, dimensions, usage=usage, model=batches[0].model if batches else None)
+    usage = sum((batch.usage for batch in batches), Usage())
+    try:
+        return Embeddings.joined(
+            [batch.vectors for batch in batches], usage=usage, model=batches[0].model if batches else None
+        )
+    except ValueError:
+        error = ProviderResponseError("the service sent embeddings of several lengths", details={"status": 200})
+    raise error

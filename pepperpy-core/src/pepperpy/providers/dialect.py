@@ -67,7 +67,8 @@ class EmbeddingBatch:
     """The vectors of one request, in the order of its texts.
 
     Attributes:
-        vectors: Each a list of floats or an `array("f")`; none empty, all finite and of one length.
+        vectors: Each a list of floats or an `array("f")`, or all of them `Embeddings`; none empty, all finite and of
+            one length.
         usage: What the request used.
         model: The model that embedded, as the service names it.
     """

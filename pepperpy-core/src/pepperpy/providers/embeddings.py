@@ -35,6 +35,27 @@ class Embeddings(Sequence[list[float]]):
         self.usage = Usage() if usage is None else usage
         self.model = model
 
+    @classmethod
+    def joined(
+        cls, tables: Sequence[Sequence[Sequence[float]]], *, usage: Usage | None = None, model: str | None = None
+    ) -> Embeddings:
+        """Return the vectors of all tables one behind the other; one table alone is not copied.
+
+        Raises:
+            ValueError: They are of several lengths.
+        """
+        if len(tables) == 1 and isinstance(tables[0], Embeddings):
+            return cls(tables[0]._vectors, tables[0].dimensions, usage=usage, model=model)
+        vectors: array[float] = array("f")
+        dimensions = 0
+        for table in tables:
+            for numbers, length in _runs(table):
+                if length != (dimensions or length):
+                    raise ValueError("the vectors are of several lengths")
+                dimensions = length
+                vectors.extend(numbers)
+        return cls(vectors, dimensions, usage=usage, model=model)
+
     @property
     def buffer(self) -> memoryview[Any]:
         """The numbers as a read-only view of shape `(len(self), dimensions)`, format "f"."""
@@ -76,3 +97,13 @@ class Embeddings(Sequence[list[float]]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} embeddings of {self.dimensions} dimensions, model={self.model!r}>"
+
+
+def _runs(table: Sequence[Sequence[float]]) -> Iterator[tuple[Sequence[float], int]]:
+    """Yield the numbers of a table in as few pieces as it has them, with the length of a vector in each."""
+    if isinstance(table, Embeddings):
+        if table:
+            yield table._vectors, table.dimensions
+    else:
+        for vector in table:
+            yield vector, len(vector)

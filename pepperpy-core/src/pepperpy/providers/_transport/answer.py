@@ -10,13 +10,15 @@ import aiohttp
 
 from ..domain import ProviderError, cut
 from .body import BodyTooLarge, Inflater
-from .session import Session
+from .session import Session, read_more_at_once
 
 logger = logging.getLogger("pepperpy")
 
 ERROR_BODY_BYTES = 1024 * 1024
 # Packed a thousandfold at most, so that what is unpacked in one step stays below a megabyte.
 PACKED_STEP = 1024
+# Of which a few reads make less than many.
+LARGE_BODY = 512 * 1024
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.1
 
@@ -159,9 +161,12 @@ class ByteStream:
 
     async def read_to_end(self) -> bytes:
         """Return the whole body."""
-        if int(self.headers.get("Content-Length") or 0) > self._room:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > self._room:
             self.close()
             raise self._translate(BodyTooLarge("too large"))
+        if length > LARGE_BODY and self._response is not None:
+            read_more_at_once(self._response.connection)
         chunks = []
         while chunk := await self.read():
             chunks.append(chunk)

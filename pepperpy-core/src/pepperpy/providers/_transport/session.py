@@ -39,6 +39,7 @@ class StaleConnection(aiohttp.ClientConnectionError):
 _KNOWN_AIOHTTP = aiohttp.__version__.startswith("3.14.")
 # asyncio's own 256 KiB are mapped anew and unmapped for each read, which takes nine times as long as the read itself.
 _READ_BYTES = 64 * 1024
+_LARGE_READ_BYTES = 256 * 1024
 # Long enough for a thousand messages; what is longer is written piece by piece.
 _AT_ONCE_BYTES = 256 * 1024
 
@@ -140,6 +141,13 @@ def _read_less_at_once(transport: Any) -> None:
     """Have asyncio ask for so much at once that malloc needs no mapping for it; of TLS it reads otherwise."""
     if hasattr(transport, "max_size"):
         transport.max_size = _READ_BYTES
+
+
+def read_more_at_once(connection: Connection | None) -> None:
+    """Have asyncio ask for as much as it does by itself: malloc ceases to map for that once it freed a large body."""
+    transport: Any = None if connection is None else connection.transport
+    if hasattr(transport, "max_size"):
+        transport.max_size = _LARGE_READ_BYTES
 
 
 def _look_at(transport: asyncio.Transport | None) -> Callable[[], object]:
