@@ -23,15 +23,16 @@ class OurClient:
 
     def _prompt(self, messages: list[Message]) -> Any:
         """Return a text, or the conversation as whoever holds one has it: as objects, made once."""
-        if len(messages) == 1:
+        count = len(messages)
+        if count == 1:
             return messages[0]["content"]
-        if len(messages) not in self._conversations:
+        if count not in self._conversations:
             from pepperpy.providers import Message as Ours
 
-            self._conversations[len(messages)] = [
+            self._conversations[count] = [
                 Ours("user" if each["role"] == "user" else "assistant", each["content"]) for each in messages
             ]
-        return self._conversations[len(messages)]
+        return self._conversations[count]
 
     async def complete(self, messages: list[Message]) -> str:
         """Complete."""

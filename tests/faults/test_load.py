@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pepperpy.providers import ReadyProvider
-from pepperpy.providers._transport import session
+from pepperpy.providers._transport.request import SwiftRequest, http_writer
 from pepperpy.providers.testing import FakeService, Reply
 
 from .kit import WIRE, provider_for, service_tasks, within
@@ -66,20 +66,20 @@ async def test_calls_that_begin_together_are_written_together(
 ) -> None:
     """The requests of a crowd are all ready before they are written: the service wakes up once for many."""
     steps: list[str] = []
-    begin, write = session.CarefulRequest.__init__, session.CarefulRequest._send_at_once
+    begin, write = SwiftRequest.__init__, http_writer._serialize_headers
 
     def noted_begin(self: Any, *arguments: Any, **options: Any) -> None:
         steps.append("ready")
         begin(self, *arguments, **options)
 
-    async def noted_write(self: Any, *arguments: Any) -> Any:
+    def noted_write(*arguments: Any) -> Any:
         steps.append("written")
-        return await write(self, *arguments)
+        return write(*arguments)
 
     async with await provider_for(service) as provider:
         await asyncio.gather(*(provider.complete("x") for _ in range(10)))
-        monkeypatch.setattr(session.CarefulRequest, "__init__", noted_begin)
-        monkeypatch.setattr(session.CarefulRequest, "_send_at_once", noted_write)
+        monkeypatch.setattr(SwiftRequest, "__init__", noted_begin)
+        monkeypatch.setattr(http_writer, "_serialize_headers", noted_write)
 
         await asyncio.gather(*(provider.complete("x") for _ in range(10)))
         # The first finds nobody else under way.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +315,39 @@ async def test_an_idle_connection_that_ended_is_replaced(service: FakeService, c
 
     assert len(service.requests) == 2
     assert service.connections == 2
+
+
+@pytest.mark.parametrize("size", [200_000, 2_000_000])
+async def test_a_connection_on_which_a_request_still_waits_is_not_used(size: int) -> None:
+    """Promise 36: a service may answer before it took all of a request; nobody else then waits behind the rest."""
+    connections: list[asyncio.StreamWriter] = []
+    body = bytes(WIRE.completion("ok").body)  # type: ignore[arg-type]
+
+    async def answer_heads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        # What stands between two heads becomes too long, and then nothing is read any more.
+        with suppress(asyncio.LimitOverrunError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listening.bind(("127.0.0.1", 0))
+        server = await asyncio.start_server(answer_heads, sock=listening, limit=1000)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with server, await create_provider("openai", base_url=url, timeout=2, max_retries=0) as provider:
+            assert await provider.complete("x") == "ok"
+            session = provider._transport._exchange.sessions.current()  # type: ignore[attr-defined]
+            ((pooled, _),) = next(iter(session.http.connector._conns.values()))
+            pooled.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+            assert await provider.complete("x" * size) == "ok"
+            assert await provider.complete("x") == "ok"
+            for writer in connections:
+                writer.close()
+
+    assert len(connections) == 2
 
 
 async def test_many_idle_connections_that_ended_are_replaced(service: FakeService) -> None:

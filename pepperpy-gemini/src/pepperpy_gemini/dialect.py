@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -40,6 +41,14 @@ TASKS: Mapping[str, str] = {
     "CODE_RETRIEVAL_QUERY": "task: code retrieval | query: ",
 }
 """What an embedding is for, and how that is said to the models that read it in the text."""
+
+
+@functools.cache
+def _turns() -> ModuleType:
+    """Return what writes conversations; who asks with texts alone needs nothing of it."""
+    from . import turns
+
+    return turns
 
 
 def task_type(name: str, value: Any) -> str:
@@ -92,10 +101,8 @@ class GeminiDialect:
         if type(prompt) is str or isinstance(prompt, str):
             body = {"contents": [{"role": "user", "parts": [{"text": prompt}]}]}
         else:
-            from .turns import system_texts, write_contents
-
-            body = {"contents": write_contents(prompt, resource)}
-            system = system_texts(prompt)
+            body = {"contents": _turns().write_contents(prompt, resource)}
+            system = _turns().system_texts(prompt)
         if options:
             from .settings import OPTIONS, write_settings
 
@@ -104,10 +111,8 @@ class GeminiDialect:
             if "system" in options:
                 system.insert(0, options["system"])
         if system and resource.startswith("models/gemma"):
-            from .turns import put_before
-
             # Gemma has no place for it but the prompt.
-            put_before(body["contents"], "\n\n".join(system))
+            _turns().put_before(body["contents"], "\n\n".join(system))
         elif system:
             body["systemInstruction"] = {"parts": [{"text": text} for text in system]}
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from itertools import chain, groupby, pairwise, zip_longest
-from operator import attrgetter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, groupby, zip_longest
+from operator import attrgetter, eq
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -22,6 +22,8 @@ FOREIGN_SIGNATURE = "skip_thought_signature_validator"
 
 RESOLUTIONS: Mapping[str, str] = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
 
+_ROLE: Callable[[Message], str] = attrgetter("role")
+
 
 def write_contents(messages: Sequence[Message], resource: str) -> list[dict[str, Any]]:
     """Return the turns of a conversation; what its system messages say stands elsewhere.
@@ -30,15 +32,17 @@ def write_contents(messages: Sequence[Message], resource: str) -> list[dict[str,
         ProviderInputError: There is nothing but system messages, or the result of a call that nobody made.
         ProviderCapabilityError: A part is of a kind that the model does not take.
     """
-    spoken = [message for message in messages if message.role != "system"]
-    roles = [message.role for message in spoken]
+    spoken, roles = messages, [*map(_ROLE, messages)]
+    if "system" in roles:
+        spoken = [message for message in messages if message.role != "system"]
+        roles = [*map(_ROLE, spoken)]
     # Long conversations are mostly plain and by turns: for those, nothing is called.
     contents = [
         {"role": "model" if message.role == "assistant" else "user", "parts": [{"text": message.content}]}
         for message in spoken
         if message.plain and message.content
     ]
-    if len(contents) < len(spoken) or [None for one, next_one in pairwise(roles) if one == next_one]:
+    if len(contents) < len(spoken) or any(map(eq, roles, roles[1:])):
         contents = _Writer(generation_of(resource)).write(spoken)
     if not contents:
         raise ProviderInputError("the conversation holds no message that says anything; add a Message.user(...)")
@@ -47,6 +51,8 @@ def write_contents(messages: Sequence[Message], resource: str) -> list[dict[str,
 
 def system_texts(messages: Sequence[Message]) -> list[str]:
     """Return what the system messages say."""
+    if "system" not in map(_ROLE, messages):
+        return []
     for message in messages:
         if message.role == "system" and not all(isinstance(part, Text) for part in message.parts):
             raise ProviderCapabilityError(
@@ -78,7 +84,7 @@ class _Writer:
 
     def write(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         """Return the turns."""
-        for role, run in groupby(messages, attrgetter("role")):
+        for role, run in groupby(messages, _ROLE):
             if role == "tool":
                 self._add("user", self._results(list(run)))
                 continue

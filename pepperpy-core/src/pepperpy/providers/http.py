@@ -42,7 +42,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .capabilities import Capabilities, Model
     from .explain import Explanation
-    from .messages import Prompt
+    from .messages import Message, Prompt
     from .outputs import OutputSchema
 
 T = TypeVar("T")
@@ -106,6 +106,14 @@ class Transport(Protocol):
     async def stream(self, request: Request, begin: Callable[[ByteSource], Awaitable[T]]) -> tuple[T, int]:
         """Return what `begin` makes of the open answer to a request, and the number of attempts."""
         ...
+
+
+@functools.cache
+def _conversations() -> Callable[[Any], Sequence[Message]]:
+    """Return what checks a conversation; who asks with texts alone needs nothing of it."""
+    from .messages import check_conversation
+
+    return check_conversation
 
 
 class HTTPProvider(Provider):
@@ -271,9 +279,7 @@ class HTTPProvider(Provider):
         if isinstance(prompt, str):
             check_text("prompt", prompt)
         else:
-            from .messages import check_conversation
-
-            prompt = check_conversation(prompt)
+            prompt = _conversations()(prompt)
         if not isinstance(stream, bool):
             raise ProviderInputError(f"stream must be True or False, not {type(stream).__name__}")
         if options:

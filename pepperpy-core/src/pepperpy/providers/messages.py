@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias, cast
 
 import attrs
@@ -226,6 +227,9 @@ def _calls(calls: Any) -> tuple[ToolCall, ...]:
     return tuple(calls)
 
 
+_PLAIN = attrgetter("plain")
+
+
 def check_conversation(prompt: Any) -> Sequence[Message]:
     """Return the messages of a prompt that is no text.
 
@@ -246,7 +250,7 @@ def check_conversation(prompt: Any) -> Sequence[Message]:
         advice = "append its .message" if hasattr(other, "message") else "make it by Message.user(...) and the like"
         raise ProviderInputError(f"prompt[{place}] must be a Message, not {type(other).__name__}; {advice}")
     # Long conversations are mostly plain, and in one that is nothing can be unanswered.
-    if [message for message in prompt if not message.plain]:
+    if not all(map(_PLAIN, prompt)):
         _check_calls_are_answered(prompt)
     conversation: Sequence[Message] = prompt
     return conversation

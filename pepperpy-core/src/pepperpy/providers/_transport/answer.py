@@ -10,7 +10,8 @@ import aiohttp
 
 from ..domain import ProviderError, cut
 from .body import BodyTooLarge, Inflater
-from .session import Session, read_more_at_once
+from .request import read_more_at_once
+from .session import Session
 
 logger = logging.getLogger("pepperpy")
 

@@ -16,7 +16,8 @@ from ..domain import ProviderError, ProviderNotInitializedError
 from .answer import ByteStream
 from .bounds import Bounds
 from .faults import translate
-from .session import Sessions, StaleConnection, goes_at_once
+from .request import StaleConnection, goes_at_once
+from .session import Sessions
 
 logger = logging.getLogger("pepperpy")
 

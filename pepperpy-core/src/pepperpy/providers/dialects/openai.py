@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -82,6 +83,14 @@ USUAL_FIELDS = frozenset({"role", "content", "refusal", "annotations"})
 EMBEDDING_OPTIONS: Mapping[str, check.Check] = {"user": check.text}
 
 
+@functools.cache
+def _message_writer() -> Callable[..., list[dict[str, Any]]]:
+    """Return what writes conversations; who asks with texts alone needs nothing of it."""
+    from .openai_messages import write_messages
+
+    return write_messages
+
+
 @attrs.frozen(kw_only=True)
 class OpenAIDialect:
     """The OpenAI wire format.
@@ -134,10 +143,7 @@ class OpenAIDialect:
         if isinstance(prompt, str):
             messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
         else:
-            # Imported here: who asks with texts alone needs nothing of it.
-            from .openai_messages import write_messages
-
-            messages = write_messages(prompt, native=self.name, file_urls=self.file_urls)
+            messages = _message_writer()(prompt, native=self.name, file_urls=self.file_urls)
         body: dict[str, Any] = {"model": model, "messages": messages}
         if options:
             self._write_options(body, model, check.check_options(options, {**OPTIONS, **self.extra_options}))

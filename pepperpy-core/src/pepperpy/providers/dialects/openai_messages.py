@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from ..domain import ProviderCapabilityError, ProviderInputError
@@ -11,6 +12,8 @@ from ..outputs import OutputSchema
 from ..parts import Audio, File, Image, Part, Text
 from ..schema import strict_schema
 from ..tools import Tool
+
+_PLAIN: Callable[[Message], Any] = attrgetter("plain")
 
 NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
@@ -23,7 +26,10 @@ def write_messages(messages: Sequence[Message], *, native: str, file_urls: bool)
         native: The dialect whose native data are sent back.
         file_urls: Whether the service reads files from addresses.
     """
-    # Long conversations are mostly plain: for those, nothing is called.
+    # Most conversations are plain: then nothing is called for any of their messages.
+    plain = [*map(_PLAIN, messages)]
+    if all(plain):
+        return plain
     return [message.plain or write_message(message, native=native, file_urls=file_urls) for message in messages]
 
 
