@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from pepperpy.providers import ReadyProvider
+from pepperpy.providers import ProviderError, ProviderNotInitializedError, ReadyProvider, create_provider
 from pepperpy.providers._transport.request import SwiftRequest, http_writer
 from pepperpy.providers.testing import FakeService, Reply
 
-from .kit import WIRE, provider_for, service_tasks, within
+from .kit import KEY, WIRE, provider_for, service_tasks, within
 
 CALLS = 300
 GIVEN_UP = 100
@@ -91,6 +94,49 @@ async def test_calls_that_begin_together_are_written_together(
         # By itself it waits for nobody.
         assert steps == ["ready", "written"]
         assert await alone == "ok"
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"])
+async def test_an_outage_is_not_stormed(answer: bytes) -> None:
+    """Promises 9 and 13: where each connection is closed at once, each call makes one, and fails."""
+    connections = 0
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+
+    def turn_away() -> None:
+        nonlocal connections
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connections += 1
+                connection.sendall(answer)
+                connection.close()
+
+    # In a thread of its own: it is quicker than the calls.
+    thread = threading.Thread(target=turn_away)
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with await create_provider("openai", api_key=KEY, base_url=url, max_retries=0) as provider:
+        ends = await asyncio.gather(*(provider.complete("x") for _ in range(50)), return_exceptions=True)
+    listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    listener.close()
+
+    assert all(isinstance(end, ProviderError) and end.details["attempts"] == 1 for end in ends)
+    assert connections == 50
+
+
+async def test_cleanup_before_its_turn(service: FakeService) -> None:
+    """Promise 41: calls that wait to be written when their provider is cleaned up are not sent."""
+    async with await provider_for(service) as provider:
+        await asyncio.gather(*(provider.complete("x") for _ in range(10)))
+        sent = len(service.requests)
+        calls = [asyncio.create_task(provider.complete("x")) for _ in range(10)]
+        await asyncio.sleep(0)
+        await provider.cleanup()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [ProviderNotInitializedError] * 10
+    assert len(service.requests) <= sent + 1
 
 
 async def test_a_call_cancelled_before_its_turn_is_not_sent(service: FakeService) -> None:

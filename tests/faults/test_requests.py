@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import attrs
 import pytest
 
 from pepperpy.providers import (
@@ -24,6 +25,8 @@ from pepperpy.providers import (
     ProviderStreamError,
     create_provider,
 )
+from pepperpy.providers.dialect import Request
+from pepperpy.providers.dialects.openai import OpenAIDialect
 from pepperpy.providers.testing import FakeService, Reply
 
 from .conftest import MakeProvider
@@ -102,6 +105,28 @@ async def test_headers_that_frame_a_request_are_refused(make: MakeProvider, name
     """How a request is sent is not the caller's to say."""
     with pytest.raises(ProviderConfigError, match=name):
         await make(headers={name: "1"})
+
+
+@pytest.mark.parametrize("name", ["Transfer-Encoding", "content-length", "Expect", "Host", "Connection"])
+async def test_headers_of_a_dialect_frame_nothing(
+    service: FakeService, make: MakeProvider, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """How a request is sent is not its dialect's to say; of what kind its contents are, it may say."""
+    write = OpenAIDialect.complete
+    headers = {"Accept": "text/plain", "X-Mine": "1"}
+
+    def complete(*arguments: Any, **options: Any) -> Request:
+        return attrs.evolve(write(*arguments, **options), headers=headers)
+
+    monkeypatch.setattr(OpenAIDialect, "complete", complete)
+    provider = await make()
+    await provider.complete("x")
+    headers[name] = "chunked"
+
+    with pytest.raises(ProviderConfigError, match=name):
+        await provider.complete("x")
+    (request,) = service.requests
+    assert (request.headers["accept"], request.headers["x-mine"]) == ("text/plain", "1")
 
 
 async def test_a_large_prompt_is_sent_without_a_warning(service: FakeService, make: MakeProvider) -> None:

@@ -57,6 +57,17 @@ async def test_the_count_is_exact_without_an_answer(service: FakeService) -> Non
 
 
 @pytest.mark.usefixtures("no_waiting")
+async def test_a_request_for_models_is_counted_too(service: FakeService) -> None:
+    """Promise 9: nobody repeats a GET behind our back, as HTTP would allow."""
+    service.replies = [Reply(raw=b"", end="cut")]
+
+    async with await provider_for(service, max_retries=0) as provider:
+        with pytest.raises(ProviderError) as caught:
+            await provider.list_models()
+
+    assert len(service.requests) == caught.value.details["attempts"] == 1
+
+
 async def test_the_default_is_two_retries(service: FakeService) -> None:
     """Promise 9: where nothing is said, there are three requests at most."""
     service.replies = [DOWN]

@@ -318,26 +318,6 @@ async def test_a_slow_consumer_gets_what_had_come(service: FakeService, end: Any
 
 
 @pytest.fixture
-def deaf() -> Iterator[str]:
-    """The URL of a port where connections are taken, but nothing is read, and little fits into the buffers."""
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        server.bind(("127.0.0.1", 0))
-        server.listen(8)
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-@pytest.mark.parametrize("size", [1, 200_000, 8_000_000])
-@pytest.mark.parametrize("call", [complete, stream])
-async def test_a_request_that_is_not_taken_is_bounded(deaf: str, size: int, call: Any) -> None:
-    """Promise 16: what cannot be sent counts as a silence of the service, whatever its size."""
-    timeouts = Timeouts(connect=0.15, idle=0.15, attempt=0.3)
-    async with await create_provider("openai", base_url=deaf, timeout=timeouts, max_retries=0) as provider:
-        with pytest.raises(ProviderTimeoutError), within(1.5, least=0.1):
-            await provider.complete("x" * size, stream=call is stream)
-
-
-@pytest.fixture
 def full() -> Iterator[str]:
     """The URL of a port where nobody takes connections any more: the queue for it is full."""
     with socket.socket() as server:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
 import ssl
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +14,13 @@ from pepperpy.providers import (
     ProviderConfigError,
     ProviderConnectionError,
     ProviderError,
+    ProviderTimeoutError,
+    Timeouts,
     create_provider,
 )
 from pepperpy.providers.testing import FakeService, Reply
 
-from .kit import CALLS, KEY, WIRE, complete, embed, provider_for, stream
+from .kit import CALLS, KEY, WIRE, complete, embed, provider_for, stream, within
 
 PROXY_VARIABLES = (
     "http_proxy",
@@ -136,26 +134,6 @@ async def test_a_call_s_model_is_checked(service: FakeService, model: Any, call:
     assert service.requests == []
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody signed but itself, with its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not there to make a certificate")
-    path = tmp_path_factory.mktemp("tls") / "self-signed.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1"
-    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{path}.key", "-out", str(path)]
-    subprocess.run([*command.split(), *more], check=True, capture_output=True)
-    path.write_bytes(path.read_bytes() + Path(f"{path}.key").read_bytes())
-    return path
-
-
-@pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
 @pytest.mark.parametrize("call", [complete, stream, embed])
 async def test_tls_is_verified(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
     """Promise 35: a certificate that nobody vouches for ends the call before anything is sent; no variable helps."""
@@ -219,11 +197,28 @@ async def test_no_ambient_proxy(service: FakeService, monkeypatch: pytest.Monkey
             with pytest.raises(ProviderAPIError, match="407"):
                 await call(provider)
 
-        assert len(proxy.requests) == 1
+        (asked,) = proxy.requests
+        assert asked.path == f"{service.url}/chat/completions"
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         async with await provider_for(service, trust_env=True) as provider:
             assert await call(provider) == "ok"
+
+
+async def test_the_head_of_a_stream_through_a_proxy_is_bounded(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise 16: the first silence is bounded as a whole behind a proxy, too."""
+    dripping = Reply(raw=[b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 600], pause=0.1)
+    async with FakeService(dripping) as proxy:
+        for name in PROXY_VARIABLES[:6]:
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("NO_PROXY", "")
+        timeouts = Timeouts(connect=0.2, idle=0.2)
+        async with await provider_for(service, trust_env=True, timeout=timeouts) as provider:
+            with pytest.raises(ProviderTimeoutError), within(1.5, least=0.2):
+                await provider.complete("x", stream=True)
 
 
 @pytest.mark.parametrize("trust_env", [False, True])
@@ -315,39 +310,6 @@ async def test_an_idle_connection_that_ended_is_replaced(service: FakeService, c
 
     assert len(service.requests) == 2
     assert service.connections == 2
-
-
-@pytest.mark.parametrize("size", [200_000, 2_000_000])
-async def test_a_connection_on_which_a_request_still_waits_is_not_used(size: int) -> None:
-    """Promise 36: a service may answer before it took all of a request; nobody else then waits behind the rest."""
-    connections: list[asyncio.StreamWriter] = []
-    body = bytes(WIRE.completion("ok").body)  # type: ignore[arg-type]
-
-    async def answer_heads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(writer)
-        # What stands between two heads becomes too long, and then nothing is read any more.
-        with suppress(asyncio.LimitOverrunError):
-            while True:
-                await reader.readuntil(b"\r\n\r\n")
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        listening.bind(("127.0.0.1", 0))
-        server = await asyncio.start_server(answer_heads, sock=listening, limit=1000)
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with server, await create_provider("openai", base_url=url, timeout=2, max_retries=0) as provider:
-            assert await provider.complete("x") == "ok"
-            session = provider._transport._exchange.sessions.current()  # type: ignore[attr-defined]
-            ((pooled, _),) = next(iter(session.http.connector._conns.values()))
-            pooled.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-
-            assert await provider.complete("x" * size) == "ok"
-            assert await provider.complete("x") == "ok"
-            for writer in connections:
-                writer.close()
-
-    assert len(connections) == 2
 
 
 async def test_many_idle_connections_that_ended_are_replaced(service: FakeService) -> None:

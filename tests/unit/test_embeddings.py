@@ -151,6 +151,12 @@ def test_several_lengths_are_not_joined(tables: list[Sequence[Sequence[float]]])
         Embeddings.joined(tables)
 
 
+def test_what_no_float32_holds_is_not_joined() -> None:
+    """A number that would become infinite is refused."""
+    with pytest.raises(ValueError, match="float32"):
+        Embeddings.joined([[[1.0, -1e39]]])
+
+
 def test_copies(embeddings: Embeddings) -> None:
     """Pickle and copy keep the numbers and the facts."""
     for again in (pickle.loads(pickle.dumps(embeddings)), copy.copy(embeddings), copy.deepcopy(embeddings)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from typing import Any
 
 import pytest
@@ -145,5 +146,6 @@ def test_texts_are_split_within_the_limits(texts: list[str], inputs: int, size: 
     assert [text for batch in batches for text in batch] == texts
     assert all(0 < len(batch) <= inputs for batch in batches)
     assert size is None or all(room(batch) <= size or len(batch) == 1 for batch in batches)
+    assert split_texts(deque(texts), EmbeddingLimits(inputs=inputs, size=size)) == batches
     for batch, following in itertools.pairwise(batches):
         assert len(batch) == inputs or (size is not None and room([*batch, following[0]]) > size)

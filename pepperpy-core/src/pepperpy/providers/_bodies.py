@@ -31,9 +31,10 @@ def _merged(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any
 
 def split_texts(texts: Sequence[str], limits: EmbeddingLimits) -> list[list[str]]:
     """Return the texts in batches within the limits; one that is over them alone is left for the service to judge."""
+    texts = list(texts)
     # No character takes more than four bytes: few short texts need not be encoded to be counted.
     if limits.size is None or 4 * sum(map(len, texts)) <= limits.size:
-        return [list(texts[start : start + limits.inputs]) for start in range(0, len(texts), limits.inputs)]
+        return [texts[start : start + limits.inputs] for start in range(0, len(texts), limits.inputs)]
     batches: list[list[str]] = []
     room = 0
     for text in texts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,8 +68,17 @@ def check_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 def check_given_headers(headers: Mapping[str, str]) -> None:
     """Raise for headers that say how a request is sent, which is not the caller's to say."""
+    _refuse(headers, _OWN_HEADERS)
+
+
+def check_request_headers(headers: Mapping[str, str]) -> None:
+    """Raise for headers of a dialect that say how a request is sent; of what kind its contents are, it may say."""
+    _refuse(headers, _OWN_HEADERS - {"accept", "content-type"})
+
+
+def _refuse(headers: Mapping[str, str], refused: Set[str]) -> None:
     for name in headers:
-        if name.lower() in _OWN_HEADERS:
+        if name.lower() in refused:
             raise ProviderConfigError(f"headers must not hold {name}, which depends on the request; leave it out")
 
 

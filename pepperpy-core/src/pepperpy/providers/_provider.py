@@ -344,10 +344,9 @@ async def gather_embeddings(batches: Sequence[Callable[[], Awaitable[EmbeddingBa
 def join_embeddings(batches: Sequence[EmbeddingBatch]) -> Embeddings:
     """Put the vectors of some batches into one buffer and sum up their usage."""
     usage = sum((batch.usage for batch in batches), Usage())
+    tables = [batch.vectors for batch in batches]
     try:
-        return Embeddings.joined(
-            [batch.vectors for batch in batches], usage=usage, model=batches[0].model if batches else None
-        )
-    except ValueError:
-        error = ProviderResponseError("the service sent embeddings of several lengths", details={"status": 200})
-    raise error
+        return Embeddings.joined(tables, usage=usage, model=batches[0].model if batches else None)
+    except ValueError as fault:
+        problem = str(fault)
+    raise ProviderResponseError(f"the service sent embeddings that are no table: {problem}", details={"status": 200})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
@@ -42,7 +44,7 @@ class Embeddings(Sequence[list[float]]):
         """Return the vectors of all tables one behind the other; one table alone is not copied.
 
         Raises:
-            ValueError: They are of several lengths.
+            ValueError: They are of several lengths, or hold a number that is too large for float32.
         """
         if len(tables) == 1 and isinstance(tables[0], Embeddings):
             return cls(tables[0]._vectors, tables[0].dimensions, usage=usage, model=model)
@@ -54,6 +56,8 @@ class Embeddings(Sequence[list[float]]):
                     raise ValueError("the vectors are of several lengths")
                 dimensions = length
                 vectors.extend(numbers)
+        if vectors and not is_finite(vectors):
+            raise ValueError("a number is too large for float32")
         return cls(vectors, dimensions, usage=usage, model=model)
 
     @property
@@ -107,3 +111,29 @@ def _runs(table: Sequence[Sequence[float]]) -> Iterator[tuple[Sequence[float], i
     else:
         for vector in table:
             yield vector, len(vector)
+
+
+def is_finite(vector: Sequence[float]) -> bool:
+    """Tell whether a vector has at least one number, and none but finite ones."""
+    if isinstance(vector, array) and vector.typecode == "f":
+        return _are_finite(heads_of(vector), vector)
+    # One sum instead of a test for each: a single nan or infinity spoils it, and so, very seldom, does an overflow.
+    return len(vector) > 0 and (math.isfinite(sum(vector)) or all(map(math.isfinite, vector)))
+
+
+def is_finite_float32(packed: bytes) -> bool:
+    """Tell whether these are little-endian float32, at least one, and none but finite ones."""
+    return _are_finite(packed[3::4], packed)
+
+
+def heads_of(vector: array[float]) -> bytes:
+    """Return the sign and the upper exponent of each float32, a byte each."""
+    return vector.tobytes()[3 if sys.byteorder == "little" else 0 :: 4]
+
+
+def _are_finite(heads: bytes, numbers: array[float] | bytes) -> bool:
+    # In none but nan, infinity and numbers above 1e38 is the upper exponent full.
+    if b"\x7f" in heads or b"\xff" in heads:
+        vector = struct.unpack(f"<{len(heads)}f", numbers) if isinstance(numbers, bytes) else numbers
+        return all(map(math.isfinite, vector))
+    return len(heads) > 0

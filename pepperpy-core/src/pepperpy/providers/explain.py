@@ -34,7 +34,7 @@ class Explanation:
     mapped: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def masked(
+    def without_secrets(
         cls,
         request: Request,
         *,

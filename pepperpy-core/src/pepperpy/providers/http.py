@@ -134,7 +134,6 @@ class HTTPProvider(Provider):
         super().__init__(config)
         self.base_url = check_base_url(self.options.base_url)
         self.dialect = self.make_dialect()
-        self._parse = total(self.dialect.parse_completion)
         for name in ("max_response_bytes", "max_retry_wait"):
             if not getattr(self.options, name) > 0:
                 raise ProviderConfigError(f"{name} must be above 0")
@@ -346,7 +345,7 @@ class HTTPProvider(Provider):
             mapped = map_arguments(arguments, view)
         except ProviderError as error:
             raise self._sign(error) from error.__cause__
-        return Explanation.masked(
+        return Explanation.without_secrets(
             request, url=self.url_of(request), headers=self.all_headers(), mapped=mapped, secrets=self.secrets()
         )
 
@@ -484,7 +483,7 @@ class HTTPProvider(Provider):
         return default
 
     def _parse_completion(self, payload: Any, schema: OutputSchema | None = None) -> Completion:
-        completion = self._parse(payload)
+        completion = total(self.dialect.parse_completion)(payload)
         if not completion and (refused := check_not_refused(completion)):
             raise refused
         if schema is not None:
@@ -492,7 +491,7 @@ class HTTPProvider(Provider):
         return completion
 
     def _parse_whole(self, body: bytes) -> Completion:
-        return self._parse(decode(body))
+        return total(self.dialect.parse_completion)(decode(body))
 
     async def _begin(
         self, source: ByteSource, schema: OutputSchema | None = None, timeouts: Timeouts | None = None

@@ -107,7 +107,7 @@ class Exchange:
                 timeout=bounds.stream if request.stream else bounds.plain,
             )
             try:
-                if request.stream and not goes_at_once(body):
+                if request.stream and not (session.is_swift and goes_at_once(body)):
                     # What aiohttp bounds not where a stream as a whole has no bound: an upload that hangs, headers
                     # that drip. Of a small request `SwiftResponse` bounds both, for less.
                     async with asyncio.timeout(bounds.first_silence):

@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from .._codec import dumps, loads
 from .._config import Timeouts
+from .._origin import check_request_headers
 from .._secret import SecretBytes, SecretDict, SecretText
 from ..dialect import Request, api_error, response_error
 from ..domain import (
@@ -211,6 +212,7 @@ class HTTPTransport:
             if request.form is not None:
                 headers["Content-Type"] = "application/x-www-form-urlencoded"
             if request.headers:
+                check_request_headers(request.headers)
                 headers.update(sealed(request.headers))
             if self._authorize is not None:
                 seconds = bounds.first_silence if request.stream else bounds.attempt

@@ -18,7 +18,7 @@ from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
 KNOWN_AIOHTTP = aiohttp.__version__.startswith("3.14.")
-"""Whether the insides of this aiohttp are known; with any other, requests are written as it writes them."""
+"""Whether the insides of this aiohttp are known to `SwiftRequest`."""
 
 # asyncio's own 256 KiB are mapped anew and unmapped for each read, which takes nine times as long as the read itself.
 _READ_BYTES = 64 * 1024
@@ -32,8 +32,8 @@ class StaleConnection(aiohttp.ClientConnectionError):
 
 
 def goes_at_once(body: object) -> TypeGuard[bytes]:
-    """Tell whether a request is so small that nothing but its answer is waited for."""
-    return KNOWN_AIOHTTP and isinstance(body, bytes) and 0 < len(body) <= _AT_ONCE_BYTES
+    """Tell whether a `SwiftRequest` is so small that nothing but its answer is waited for."""
+    return isinstance(body, bytes) and 0 < len(body) <= _AT_ONCE_BYTES
 
 
 class CarefulRequest(ClientRequest):
@@ -44,7 +44,7 @@ class CarefulRequest(ClientRequest):
 
     async def send(self, conn: Connection) -> ClientResponse:
         """Send the request, or raise `StaleConnection` while that is still free of consequences."""
-        fit(conn)
+        take(conn)
         return await super().send(conn)
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
@@ -55,7 +55,7 @@ class CarefulRequest(ClientRequest):
 
 
 class SwiftRequest(CarefulRequest):
-    """One that is written in one step, head and body, where it is small.
+    """One that is written in one step, head and body, where it is small: for no proxy, and an aiohttp that is known.
 
     aiohttp makes a payload and a task for each body, the dearest parts of a small request.
     """
@@ -64,20 +64,18 @@ class SwiftRequest(CarefulRequest):
 
     async def send(self, conn: Connection) -> ClientResponse:
         """Send the request, together with those that begin at the same time."""
-        if len(conn._connector._acquired) > 1:
+        if len(conn._connector._acquired) > 1 and hasattr(conn.protocol, "unread"):
             # A request that is written by itself wakes up whoever serves it, which can take longer than all the rest of
             # the writing. In a crowd, all that begin in this turn of the loop are written one after the other in the
-            # next.
+            # next. Who had to connect has waited already.
             await asyncio.sleep(0)
         if self._small is None:
             return await super().send(conn)
-        protocol, transport = fit(conn)
-        if protocol.read_timeout is not None:
-            self.response_class = SwiftResponse
+        protocol, transport = take(conn)
         head = http_writer._serialize_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
         # Nobody waits for it to leave: who waits for the answer waits for that too, and within the same bounds.
         transport.write(head + self._small)
-        self.response = self.response_class(
+        self.response = (CarefulResponse if protocol.read_timeout is None else SwiftResponse)(
             self.method,
             self.original_url,
             writer=None,
@@ -93,8 +91,7 @@ class SwiftRequest(CarefulRequest):
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
         """Take over the body; a small one needs no payload."""
-        # A proxy is spoken to in other words.
-        if self.proxy is None and goes_at_once(body):
+        if goes_at_once(body):
             self._small = body
             self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         else:
@@ -115,14 +112,31 @@ _WRITTEN = _Written()
 
 
 class CarefulResponse(ClientResponse):
-    """An answer that is not waited for any longer than its request can be sent."""
+    """An answer that waits for nobody to take the rest of its request.
+
+    A service may answer before it took all of it, or take nothing any more. asyncio closes a connection once all is
+    taken, be it never; and whoever got it from the pool would wait behind the rest.
+    """
 
     def close(self) -> None:
-        """Close the connection; asyncio would keep it until the rest of the request is taken, be it for ever."""
+        """Close the connection."""
         transport = None if self._connection is None else self._connection.transport
         super().close()
-        if transport is not None and transport.get_write_buffer_size():
-            transport.abort()
+        if transport is not None and self._loop.is_closed():
+            drop(transport)
+        elif transport is not None:
+            abort_unsent(transport)
+
+    def _response_eof(self) -> None:
+        connection = self._connection
+        transport = None if connection is None else connection.transport
+        if connection is None or transport is None or not unsent(transport):
+            super()._response_eof()
+            return
+        if connection.protocol is not None:
+            connection.protocol.force_close()
+        super()._response_eof()
+        transport.abort()
 
 
 class SwiftResponse(CarefulResponse):
@@ -159,31 +173,55 @@ class NoCookies(aiohttp.DummyCookieJar):
 _NO_COOKIES = SimpleCookie()
 
 
-def fit(conn: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
-    """Return what a request may be written on.
+def take(conn: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
+    """Return what a request is written on, and look after it if it is new.
 
     Raises:
-        StaleConnection: It may not.
+        StaleConnection: It was used before, and cannot be again.
+        aiohttp.ServerDisconnectedError: It is new, and gone already.
     """
     protocol = conn.protocol
     transport = None if protocol is None else protocol.transport
-    if protocol is None or transport is None or protocol.should_close or transport.is_closing():
+    unread = getattr(protocol, "unread", None)
+    gone = protocol is None or transport is None or transport.is_closing()
+    if unread is not None and (gone or protocol.should_close or unread()):  # type: ignore[union-attr]
         raise StaleConnection("the connection is used up")
-    if transport.get_write_buffer_size():
-        # The last request was answered before all of it was taken; nobody knows whether the rest ever is.
-        transport.abort()
-        raise StaleConnection("the connection is not free")
-    try:
-        unread = protocol.unread  # type: ignore[attr-defined]
-    except AttributeError:
-        # The first time there is nothing to look for: what a fresh TLS connection holds unread are the tickets of its
-        # handshake.
+    if protocol is None or transport is None or gone:
+        raise aiohttp.ServerDisconnectedError
+    if unread is None:
+        # The first time nothing is looked for: what a fresh TLS connection holds unread are the tickets of its handshake.
         protocol.unread = _look_at(transport)  # type: ignore[attr-defined]
         _read_at_once(transport, _READ_BYTES)
-    else:
-        if unread():
-            raise StaleConnection("the connection is used up")
     return protocol, transport
+
+
+def unsent(transport: Any) -> int:
+    """Return how many bytes of what was written are not taken yet."""
+    tls = getattr(transport, "_ssl_protocol", None)
+    # What is encrypted waits in the transport below.
+    below = None if tls is None else tls._transport
+    size: int = transport.get_write_buffer_size()
+    return size if below is None else size + below.get_write_buffer_size()
+
+
+def abort_unsent(transport: Any) -> None:
+    """Close a connection at once, where otherwise it would stay open until all that was written is taken."""
+    if unsent(transport):
+        transport.abort()
+
+
+def drop(transport: Any) -> None:
+    """Close this process's end of a connection, below asyncio, which has no way to do so without its loop."""
+    tls = getattr(transport, "_ssl_protocol", None)
+    if tls is not None:
+        transport._closed = True
+        transport = tls._transport
+    sock = getattr(transport, "_sock", None)
+    if sock is not None:
+        sock.close()
+        transport._sock = None
+        # Whoever closes it once more asks nothing of the loop.
+        transport._closing = True
 
 
 def read_more_at_once(connection: Connection | None) -> None:

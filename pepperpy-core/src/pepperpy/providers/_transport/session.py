@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from .body import ENCODINGS
-from .request import KNOWN_AIOHTTP, CarefulRequest, CarefulResponse, NoCookies, SwiftRequest
+from .request import KNOWN_AIOHTTP, CarefulRequest, CarefulResponse, NoCookies, SwiftRequest, abort_unsent, drop
 
 # What holds for most requests stands here, once; a request says only what it has otherwise. Nothing that aiohttp would
 # add by itself is missing.
@@ -37,13 +37,15 @@ class Session:
 
     Attributes:
         http: The aiohttp session.
+        is_swift: Whether its requests are `SwiftRequest`s.
         loop: The loop that it belongs to.
         under_way: Open answers and waits. They are ended with the session: aiohttp lets the reader of an answer whose
             connector was closed wait for ever.
     """
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
+    def __init__(self, http: aiohttp.ClientSession, *, is_swift: bool) -> None:
         self.http = http
+        self.is_swift = is_swift
         self.under_way: set[Closable] = set()
         self.loop = asyncio.get_running_loop()
         self._disowned = False
@@ -68,14 +70,14 @@ class Session:
         copy: to close a connection in order there would make the parent deaf to it.
         """
         self._disowned = True
+        transports = self._transports()
         connector: Any = self.http.connector
         if connector is None:
             return
         self.http.detach()
-        protocols = [*connector._acquired, *(protocol for pool in connector._conns.values() for protocol, _ in pool)]
         connector._closed = True
-        for protocol in protocols:
-            _drop(getattr(protocol, "transport", None))
+        for transport in transports:
+            drop(transport)
         for closable in self.under_way:
             if (connection := getattr(closable, "connection", None)) is not None:
                 connection.release()
@@ -96,7 +98,21 @@ class Session:
         finally:
             for closable in tuple(self.under_way):
                 closable.close()
+            for transport in self._transports():
+                abort_unsent(transport)
             await self.http.close()
+
+    def _transports(self) -> list[Any]:
+        """Return the open transports of all connections, in use and pooled."""
+        connector: Any = self.http.connector
+        if connector is None:
+            return []
+        pooled = (protocol for pool in connector._conns.values() for protocol, _ in pool)
+        return [
+            transport
+            for protocol in (*connector._acquired, *pooled)
+            if (transport := getattr(protocol, "transport", None)) is not None
+        ]
 
 
 _live: weakref.WeakSet[Session] = weakref.WeakSet()
@@ -109,18 +125,6 @@ def _disown_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_disown_all)
-
-
-def _drop(transport: Any) -> None:
-    """Close this process's end of a connection, below asyncio, which has no way to do so without its loop."""
-    tls = getattr(transport, "_ssl_protocol", None)
-    if tls is not None:
-        transport._closed = True
-        transport = tls._transport
-    sock = getattr(transport, "_sock", None)
-    if sock is not None:
-        sock.close()
-        transport._sock = None
 
 
 class Sessions:
@@ -151,22 +155,27 @@ class Sessions:
         for ended in [known for known, session in self._sessions.items() if session.is_gone()]:
             self._sessions.pop(ended).disown()
         # Entered before the first await, so that calls that begin together share it.
-        session = self._sessions[loop] = Session(self._make())
+        session = self._sessions[loop] = self._make()
         await session.open()
         return session
 
-    def _make(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
+    def _make(self) -> Session:
+        # Looked up once, since aiohttp's own trust_env triples the cost of each request, and reads .netrc too.
+        proxy = _environment_proxy(self._base_url) if self._trust_env else None
+        is_swift = KNOWN_AIOHTTP and proxy is None
+        http = aiohttp.ClientSession(
             headers={**_HEADERS, **self._headers},
             # No limit: a call that waited for a pooled connection would take that for the service's silence.
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=NoCookies(),
             auto_decompress=False,
-            request_class=SwiftRequest if KNOWN_AIOHTTP else CarefulRequest,
+            request_class=SwiftRequest if is_swift else CarefulRequest,
             response_class=CarefulResponse,
-            # Looked up once, since aiohttp's own trust_env triples the cost of each request, and reads .netrc too.
-            proxy=_environment_proxy(self._base_url) if self._trust_env else None,
+            proxy=proxy,
         )
+        # Retries are counted, and aiohttp's own of a GET would not be.
+        http._retry_connection = False
+        return Session(http, is_swift=is_swift)
 
     async def close(self) -> None:
         """Close the session of the running loop, and have other live loops close theirs."""

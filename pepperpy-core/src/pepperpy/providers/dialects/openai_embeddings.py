@@ -64,7 +64,7 @@ def read_packed(embeddings: list[str]) -> Embeddings:
 
 
 def read_lists(embeddings: list[Any]) -> list[Sequence[float]]:
-    """Read vectors that are lists of numbers, as some servers send them whatever they were asked for."""
+    """Read vectors of which some are lists of numbers, as servers send them that pass over what they were asked for."""
     vectors: list[Sequence[float]] = []
     for embedding in embeddings:
         vector = read_packed([embedding])[0] if isinstance(embedding, str) else vector_or_none(embedding)

@@ -1,0 +1,183 @@
+"""What a service does not take of a request holds nobody up: no call, no cleanup, and no connection for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp.connector
+import pytest
+
+from pepperpy.providers import ProviderNotInitializedError, ProviderTimeoutError, Timeouts, create_provider
+
+from .kit import WIRE, complete, stream, within
+
+SMALL_BUFFER = 4096
+SIZES = [60_000, 200_000, 2_000_000]
+
+connect = aiohttp.connector.aiohappyeyeballs.start_connection
+
+
+class HalfDeafService:
+    """Answers each head that it reads, and reads no more once what follows one is too long.
+
+    Attributes:
+        url: Its origin.
+        connections: Those that were made.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.connections: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection."""
+        body = bytes(WIRE.completion("ok").body)  # type: ignore[arg-type]
+        self.connections.append(writer)
+        with suppress(asyncio.LimitOverrunError, asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+@asynccontextmanager
+async def listening(tls: ssl.SSLContext | None = None) -> AsyncIterator[HalfDeafService]:
+    """Run a service with a small buffer for what it does not read."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+        listener.bind(("127.0.0.1", 0))
+        service = HalfDeafService(f"http{'s' * bool(tls)}://127.0.0.1:{listener.getsockname()[1]}")
+        server = await asyncio.start_server(service.serve, sock=listener, limit=1000, ssl=tls)
+        async with server:
+            yield service
+            for writer in service.connections:
+                writer.transport.abort()
+
+
+@pytest.fixture
+def deaf() -> Any:
+    """A listening socket whose connections nobody reads from."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """The sockets that clients connected, each with a small buffer for what it sends."""
+    made: list[socket.socket] = []
+
+    async def connect_narrowly(*arguments: Any, **options: Any) -> socket.socket:
+        made.append(await connect(*arguments, **options))
+        made[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
+        return made[-1]
+
+    monkeypatch.setattr(aiohttp.connector.aiohappyeyeballs, "start_connection", connect_narrowly)
+    return made
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds that nothing tells of."""
+    async with asyncio.timeout(1):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def closed(sockets: list[socket.socket]) -> None:
+    """Wait until all sockets are closed."""
+    await until(lambda: all(each.fileno() < 0 for each in sockets))
+
+
+@pytest.mark.parametrize("size", [1, *SIZES])
+@pytest.mark.parametrize("call", [complete, stream])
+async def test_a_request_that_is_not_taken_is_bounded(
+    deaf: str, sockets: list[socket.socket], size: int, call: Any
+) -> None:
+    """Promise 16: what cannot be sent counts as a silence of the service, and its connection is gone with the call."""
+    timeouts = Timeouts(connect=0.15, idle=0.15, attempt=0.3)
+    async with await create_provider("openai", base_url=deaf, timeout=timeouts, max_retries=0) as provider:
+        with pytest.raises(ProviderTimeoutError), within(1.5, least=0.1):
+            await provider.complete("x" * size, stream=call is stream)
+
+        await closed(sockets)
+    assert len(sockets) == 1
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_connection_on_which_a_request_still_waits_is_not_used(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    sockets: list[socket.socket],
+    size: int,
+    secure: bool,
+) -> None:
+    """Promise 36: a service may answer before it took all of a request; nobody else then waits behind the rest."""
+    if secure:
+        certificate: Path = request.getfixturevalue("certificate")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+    async with listening(request.getfixturevalue("tls") if secure else None) as service:
+        async with await create_provider("openai", base_url=service.url, timeout=2, max_retries=0) as provider:
+            for prompt in ("x", "x" * size):
+                assert await provider.complete(prompt) == "ok"
+            # It is not kept for the sweep of the pool to find.
+            await closed(sockets)
+
+            assert await provider.complete("x") == "ok"
+        assert len(service.connections) == 2
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_cleanup_waits_for_nobody(deaf: str, sockets: list[socket.socket], size: int) -> None:
+    """Promise 41: calls whose request is not taken end with the cleanup, which waits for nothing to be taken."""
+    provider = await create_provider("openai", base_url=deaf, timeout=20, max_retries=0)
+    calls = [asyncio.create_task(provider.complete("x" * size, stream=stream)) for stream in (False, True)]
+    await until(lambda: len(sockets) == len(calls))
+    await asyncio.sleep(0.05)
+
+    with within(1):
+        await provider.cleanup()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [ProviderNotInitializedError] * 2
+    await closed(sockets)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_cleanup_after_an_early_answer(sockets: list[socket.socket], size: int) -> None:
+    """Promise 41: nor does it wait for the rest of a request that was answered."""
+    async with listening() as service:
+        provider = await create_provider("openai", base_url=service.url, timeout=5, max_retries=0)
+        assert await provider.complete("x" * size) == "ok"
+
+        with within(1):
+            await provider.cleanup()
+        await closed(sockets)
+
+
+@pytest.mark.parametrize("size", [1, *SIZES])
+def test_a_call_whose_loop_is_closed(deaf: str, size: int) -> None:
+    """A call that outlives its loop ends without a word to it."""
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> tuple[Any, asyncio.Task[Any]]:
+        provider = await create_provider("openai", base_url=deaf, timeout=20, max_retries=0)
+        task = asyncio.create_task(provider.complete("x" * size))
+        await asyncio.sleep(0.1)
+        return provider, task
+
+    provider, task = loop.run_until_complete(begin())
+    loop.close()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    coroutine: Any = task.get_coro()
+    coroutine.close()
+
+    asyncio.run(provider.cleanup())
