@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from .errors import ProviderInputError
 
 Dumps: TypeAlias = Callable[[Any], bytes]
-Loads: TypeAlias = Callable[[bytes], Any]
+Loads: TypeAlias = Callable[[bytes | bytearray], Any]
 
 # What contains itself is found by its depth, which costs nothing where it doesn't.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
@@ -36,7 +36,7 @@ def plain_dumps(value: Any) -> bytes:
     raise ProviderInputError(problem)
 
 
-def plain_loads(data: bytes) -> Any:
+def plain_loads(data: bytes | bytearray) -> Any:
     """Decode JSON in UTF-8, whatever its sender says it is; a byte-order mark is passed over.
 
     Raises:
@@ -70,12 +70,16 @@ def quick(orjson: ModuleType) -> tuple[Dumps, Loads]:
             return plain_dumps(value)
         return plain_dumps(value) if b"null" in encoded else encoded
 
-    def loads(data: bytes) -> Any:
-        if is_long_strings(data) or may_hold_a_long_number(data):
+    def loads(data: bytes | bytearray) -> Any:
+        # Written out: to call something for each chunk of a stream would be as dear as to decode it.
+        if len(data) > _LARGE and is_long_strings(data):
+            return plain_loads(data)
+        # So many digits that 64 bits might not hold them.
+        if _LONG_NUMBER in data.translate(_DIGITS_AS_ZEROS):
             return plain_loads(data)
         try:
             # It takes no subclass of bytes.
-            return decode(data if type(data) is bytes else bytes(data))
+            return decode(data if type(data) in _BYTES else bytes(data))
         except ValueError:
             return plain_loads(data)
 
@@ -85,22 +89,18 @@ def quick(orjson: ModuleType) -> tuple[Dumps, Loads]:
 _LARGE = 256 * 1024
 _SAMPLE = 16 * 1024
 _LONG_NUMBER = b"0" * 19
+_BYTES = (bytes, bytearray)
 _DIGITS_AS_ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 
 
-def is_long_strings(data: bytes) -> bool:
-    """Tell whether a JSON text is large and holds little but long strings, as embeddings in base64 do.
+def is_long_strings(data: bytes | bytearray) -> bool:
+    """Tell whether a large JSON text holds little but long strings, as embeddings in base64 do.
 
     There is nothing to gain from orjson then, and it takes more than ten times the text's memory meanwhile.
     """
     # By a look into its middle: to count all of it takes more than half as long as to decode it.
     middle = len(data) // 2
-    return len(data) > _LARGE and data.count(b",", middle, middle + _SAMPLE) * 100 < _SAMPLE
-
-
-def may_hold_a_long_number(data: bytes) -> bool:
-    """Tell whether so many digits stand together in a JSON text that 64 bits might not hold them."""
-    return _LONG_NUMBER in data.translate(_DIGITS_AS_ZEROS)
+    return data.count(b",", middle, middle + _SAMPLE) * 100 < _SAMPLE
 
 
 dumps: Dumps = plain_dumps

@@ -160,7 +160,7 @@ class ByteStream:
             error = self._translate(fault.with_traceback(None))
         raise error
 
-    async def read_to_end(self) -> bytes:
+    async def read_to_end(self) -> bytes | bytearray:
         """Return the whole body."""
         length = int(self.headers.get("Content-Length") or 0)
         if length > self._room:
@@ -168,10 +168,10 @@ class ByteStream:
             raise self._translate(BodyTooLarge("too large"))
         if length > LARGE_BODY and self._response is not None:
             read_more_at_once(self._response.connection)
-        chunks = []
+        body = bytearray()
         while chunk := await self.read():
-            chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            body += chunk
+        return body
 
     async def read_error(self, seconds: float) -> bytes:
         """Return what can be had of an error's body within 1 MiB and some seconds: the status alone is an answer."""

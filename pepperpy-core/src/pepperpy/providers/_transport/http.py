@@ -279,7 +279,7 @@ def sealed(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: SecretText(value) for name, value in headers.items()}
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes | bytearray) -> Any:
     """Decode the body of a good answer.
 
     Raises:

@@ -43,9 +43,13 @@ class SSEDecoder:
         Raises:
             EventTooLarge: What has no end yet is longer than the limit.
         """
-        if b"\r" in chunk or self._after_cr:
-            chunk = self._with_line_feeds(chunk)
         buffer = self._buffer
+        if b"\r" in chunk or self._after_cr:
+            if chunk.endswith(b"\r\n\r\n") and chunk.count(b"\r") == 2 and not self._after_cr:
+                # One event, as slow streams bring them, of a service that ends its lines so.
+                chunk = chunk[:-4] + b"\n\n"
+            else:
+                chunk = self._with_line_feeds(chunk)
         if self._begun and not buffer and chunk.endswith(b"\n\n"):
             # Whole events, as most reads bring them: nothing is kept. And one of one line, as slow streams do.
             if chunk.startswith(b"data: ") and chunk.count(b"\n") == 2 and len(chunk) > 8:
