@@ -107,6 +107,16 @@ def test_the_rules_one_by_one(body: bytes, expected: list[bytes]) -> None:
     assert [data for _, data in events_of([body])] == expected
 
 
+@pytest.mark.parametrize("cut", range(1, 22))
+def test_one_event_whose_lines_end_with_crlf(cut: int) -> None:
+    """Wherever it is cut, also between a CR and its LF, it stays the same event."""
+    body = b"data: a\r\ndata: b\r\n\r\n"
+    decoder = SSEDecoder()
+    decoder.feed(b"data: first\n\n")
+
+    assert [*decoder.feed(body[:cut]), *decoder.feed(body[cut:])] == [b"a\nb"]
+
+
 def test_a_named_event_says_its_name() -> None:
     """The data of an event with a name knows it, and is the bytes that it would be without."""
     decoder = SSEDecoder()
