@@ -140,7 +140,8 @@ class OpenAIDialect:
         self, prompt: str | Sequence[Message], *, model: str, stream: bool, options: Mapping[str, Any]
     ) -> Request:
         """Return the request to `/chat/completions`."""
-        if isinstance(prompt, str):
+        # The type first, since asking for it is no function call.
+        if type(prompt) is not list and isinstance(prompt, str):
             messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
         else:
             messages = _message_writer()(prompt, native=self.name, file_urls=self.file_urls)
