@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp.connector
 import pytest
 
-from pepperpy.providers import ProviderNotInitializedError, ProviderTimeoutError, Timeouts, create_provider
+from pepperpy.providers import (
+    ProviderError,
+    ProviderNotInitializedError,
+    ProviderTimeoutError,
+    Timeouts,
+    create_provider,
+)
 
-from .kit import WIRE, complete, stream, within
+from .kit import WIRE, chunk, complete, stream, within
 
 SMALL_BUFFER = 4096
 SIZES = [60_000, 200_000, 2_000_000]
@@ -114,16 +122,13 @@ async def test_a_request_that_is_not_taken_is_bounded(
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_connection_on_which_a_request_still_waits_is_not_used(
     request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
     sockets: list[socket.socket],
     size: int,
     secure: bool,
 ) -> None:
     """Promise 36: a service may answer before it took all of a request; nobody else then waits behind the rest."""
     if secure:
-        certificate: Path = request.getfixturevalue("certificate")
-        trusting = ssl.create_default_context(cafile=str(certificate))
-        monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+        request.getfixturevalue("trusted")
     async with listening(request.getfixturevalue("tls") if secure else None) as service:
         async with await create_provider("openai", base_url=service.url, timeout=2, max_retries=0) as provider:
             for prompt in ("x", "x" * size):
@@ -181,3 +186,84 @@ def test_a_call_whose_loop_is_closed(deaf: str, size: int) -> None:
     coroutine.close()
 
     asyncio.run(provider.cleanup())
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+PIECE = b"data: " + json.dumps(chunk("Par")).encode() + b"\n\n"
+CHUNK = b"%x\r\n%b\r\n" % (len(PIECE), PIECE)
+BODY = bytes(WIRE.completion("ok").body)  # type: ignore[arg-type]
+LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+
+
+@pytest.fixture
+def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The services' certificate is among the system's."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", context)
+
+
+@pytest.fixture
+def answers_only(tls: ssl.SSLContext) -> Iterator[Callable[..., str]]:
+    """Starts a service that answers with some bytes over TLS, and neither reads nor says anything any more."""
+    over = threading.Event()
+    with ExitStack() as stack:
+
+        def start(*parts: bytes) -> str:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def serve() -> None:
+                connection, _ = listener.accept()
+                with tls.wrap_socket(connection, server_side=True) as secure:
+                    secure.recv(65536)
+                    for part in parts:
+                        secure.sendall(part)
+                        over.wait(0.03)
+                    over.wait(10)
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(over.set)
+            return f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+        yield start
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("call", [complete, stream])
+@pytest.mark.parametrize(
+    "parts", [[b"GARBAGE\r\n\r\n"], [HEAD, CHUNK, b"ZZZ\r\n\r\n"], [HEAD + CHUNK + b"ZZZ\r\n\r\n"]]
+)
+async def test_what_is_no_http_behind_tls(
+    answers_only: Callable[..., str], sockets: list[socket.socket], parts: list[bytes], call: Any
+) -> None:
+    """What is no HTTP is said to be so behind TLS, too, and its connection waits for no farewell."""
+    url = answers_only(*parts)
+    async with await create_provider("openai", base_url=url, timeout=1, max_retries=0) as provider:
+        with pytest.raises(ProviderError) as caught:
+            await call(provider)
+
+        assert caught.value.details.get("cause") != "AttributeError"
+        await closed(sockets)
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_break_behind_tls(answers_only: Callable[..., str], sockets: list[socket.socket]) -> None:
+    """Promise 30: a stream that is left lets its connection go, whether the service agrees or not."""
+    url = answers_only(HEAD + CHUNK)
+    async with await create_provider("openai", base_url=url, max_retries=0) as provider:
+        async for piece in await provider.complete("x", stream=True):
+            assert piece == "Par"
+            break
+
+        await closed(sockets)
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_last_answer_behind_tls(answers_only: Callable[..., str], sockets: list[socket.socket]) -> None:
+    """So does an answer that is the connection's last."""
+    url = answers_only(LAST)
+    async with await create_provider("openai", base_url=url, max_retries=0) as provider:
+        assert await provider.complete("x") == "ok"
+
+        await closed(sockets)

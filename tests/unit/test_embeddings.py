@@ -6,6 +6,7 @@ import copy
 import pickle
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,8 @@ def test_none_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vectors", "dimensions"), [(array("d", [1.0]), 1), (array("f", [1.0, 2.0, 3.0]), 2), (array("f", [1.0]), -1)]
+    ("vectors", "dimensions"),
+    [(array("d", [1.0]), 1), (array("f", [1.0, 2.0, 3.0]), 2), (array("f", [1.0]), -1), (array("f", [1.0]), 0)],
 )
 def test_half_a_vector_is_refused(vectors: array[float], dimensions: int) -> None:
     """What is no matrix of float32 is refused."""
@@ -151,10 +153,11 @@ def test_several_lengths_are_not_joined(tables: list[Sequence[Sequence[float]]])
         Embeddings.joined(tables)
 
 
-def test_what_no_float32_holds_is_not_joined() -> None:
-    """A number that would become infinite is refused."""
+@pytest.mark.parametrize("vector", [[1.0, -1e39], [10**400], ["a"], [None], [float("nan")]])
+def test_what_no_float32_holds_is_not_joined(vector: Any) -> None:
+    """A number that would become infinite is refused, and what is none."""
     with pytest.raises(ValueError, match="float32"):
-        Embeddings.joined([[[1.0, -1e39]]])
+        Embeddings.joined([[vector]])
 
 
 def test_copies(embeddings: Embeddings) -> None:

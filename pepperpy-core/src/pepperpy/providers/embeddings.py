@@ -30,7 +30,7 @@ class Embeddings(Sequence[list[float]]):
     def __init__(
         self, vectors: array[float], dimensions: int, *, usage: Usage | None = None, model: str | None = None
     ) -> None:
-        if vectors.typecode != "f" or dimensions < 0 or len(vectors) % (dimensions or 1):
+        if vectors.typecode != "f" or dimensions < bool(vectors) or len(vectors) % (dimensions or 1):
             raise ValueError('vectors must be an array("f") of whole vectors')
         self._vectors = vectors
         self.dimensions = dimensions
@@ -44,7 +44,7 @@ class Embeddings(Sequence[list[float]]):
         """Return the vectors of all tables one behind the other; one table alone is not copied.
 
         Raises:
-            ValueError: They are of several lengths, or hold a number that is too large for float32.
+            ValueError: They are of several lengths, or hold what is no finite float32.
         """
         if len(tables) == 1 and isinstance(tables[0], Embeddings):
             return cls(tables[0]._vectors, tables[0].dimensions, usage=usage, model=model)
@@ -55,7 +55,10 @@ class Embeddings(Sequence[list[float]]):
                 if length != (dimensions or length):
                     raise ValueError("the vectors are of several lengths")
                 dimensions = length
-                vectors.extend(numbers)
+                try:
+                    vectors.extend(numbers)
+                except (TypeError, OverflowError):
+                    raise ValueError("a vector holds what is no float32") from None
         if vectors and not is_finite(vectors):
             raise ValueError("a number is too large for float32")
         return cls(vectors, dimensions, usage=usage, model=model)

@@ -112,29 +112,28 @@ _WRITTEN = _Written()
 
 
 class CarefulResponse(ClientResponse):
-    """An answer that waits for nobody to take the rest of its request.
+    """An answer whose connection is never left waiting for the service.
 
-    A service may answer before it took all of it, or take nothing any more. asyncio closes a connection once all is
-    taken, be it never; and whoever got it from the pool would wait behind the rest.
+    asyncio closes a connection once all that was written is taken, and with TLS once the service has agreed: either may
+    never be. And whoever got such a connection from the pool would wait behind the rest of another request.
     """
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection before its end."""
         transport = None if self._connection is None else self._connection.transport
+        if transport is not None:
+            # First, since a TLS transport that is closed twice forgets what is below.
+            drop(transport) if self._loop.is_closed() else transport.abort()
         super().close()
-        if transport is not None and self._loop.is_closed():
-            drop(transport)
-        elif transport is not None:
-            abort_unsent(transport)
 
     def _response_eof(self) -> None:
         connection = self._connection
-        transport = None if connection is None else connection.transport
-        if connection is None or transport is None or not unsent(transport):
+        protocol = None if connection is None else connection.protocol
+        transport = None if protocol is None else protocol.transport
+        if protocol is None or transport is None or not would_wait(protocol, transport):
             super()._response_eof()
             return
-        if connection.protocol is not None:
-            connection.protocol.force_close()
+        protocol.force_close()
         super()._response_eof()
         transport.abort()
 
@@ -195,19 +194,18 @@ def take(conn: Connection) -> tuple[ResponseHandler, asyncio.Transport]:
     return protocol, transport
 
 
+def would_wait(protocol: ResponseHandler, transport: Any) -> bool:
+    """Tell whether a connection whose answer is whole would wait for the service to take, or to agree, all the same."""
+    return unsent(transport) > 0 or (protocol.should_close and hasattr(transport, "_ssl_protocol"))
+
+
 def unsent(transport: Any) -> int:
-    """Return how many bytes of what was written are not taken yet."""
+    """Return how many bytes of what was written are not taken yet; of uvloop's TLS not all can be seen."""
     tls = getattr(transport, "_ssl_protocol", None)
     # What is encrypted waits in the transport below.
     below = None if tls is None else tls._transport
     size: int = transport.get_write_buffer_size()
     return size if below is None else size + below.get_write_buffer_size()
-
-
-def abort_unsent(transport: Any) -> None:
-    """Close a connection at once, where otherwise it would stay open until all that was written is taken."""
-    if unsent(transport):
-        transport.abort()
 
 
 def drop(transport: Any) -> None:

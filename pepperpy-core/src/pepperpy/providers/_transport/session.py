@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from .body import ENCODINGS
-from .request import KNOWN_AIOHTTP, CarefulRequest, CarefulResponse, NoCookies, SwiftRequest, abort_unsent, drop
+from .request import KNOWN_AIOHTTP, CarefulRequest, CarefulResponse, NoCookies, SwiftRequest, drop, unsent
 
 # What holds for most requests stands here, once; a request says only what it has otherwise. Nothing that aiohttp would
 # add by itself is missing.
@@ -99,7 +99,9 @@ class Session:
             for closable in tuple(self.under_way):
                 closable.close()
             for transport in self._transports():
-                abort_unsent(transport)
+                # It would be waited for until all of it is taken.
+                if unsent(transport):
+                    transport.abort()
             await self.http.close()
 
     def _transports(self) -> list[Any]:
