@@ -121,9 +121,11 @@ class CarefulResponse(ClientResponse):
     def close(self) -> None:
         """Close the connection before its end."""
         transport = None if self._connection is None else self._connection.transport
-        if transport is not None:
-            # First, since a TLS transport that is closed twice forgets what is below.
-            drop(transport) if self._loop.is_closed() else transport.abort()
+        # First, since a TLS transport that is closed twice forgets what is below.
+        if transport is not None and self._loop.is_closed():
+            drop(transport)
+        elif transport is not None:
+            transport.abort()
         super().close()
 
     def _response_eof(self) -> None:
