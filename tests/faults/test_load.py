@@ -100,26 +100,29 @@ async def test_calls_that_begin_together_are_written_together(
 async def test_an_outage_is_not_stormed(answer: bytes) -> None:
     """Promises 9 and 13: where each connection is closed at once, each call makes one, and fails."""
     connections = 0
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    over = threading.Event()
 
-    def turn_away() -> None:
+    def turn_away(listener: socket.socket) -> None:
         nonlocal connections
-        with suppress(OSError):
-            while True:
+        while not over.is_set():
+            try:
                 connection, _ = listener.accept()
-                connections += 1
+            except TimeoutError:
+                continue
+            connections += 1
+            with connection, suppress(OSError):
                 connection.sendall(answer)
-                connection.close()
 
-    # In a thread of its own: it is quicker than the calls.
-    thread = threading.Thread(target=turn_away)
-    thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    async with await create_provider("openai", api_key=KEY, base_url=url, max_retries=0) as provider:
-        ends = await asyncio.gather(*(provider.complete("x") for _ in range(50)), return_exceptions=True)
-    listener.shutdown(socket.SHUT_RDWR)
-    thread.join()
-    listener.close()
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        listener.settimeout(0.1)
+        # In a thread of its own: it is quicker than the calls.
+        thread = threading.Thread(target=turn_away, args=[listener])
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with await create_provider("openai", api_key=KEY, base_url=url, max_retries=0) as provider:
+            ends = await asyncio.gather(*(provider.complete("x") for _ in range(50)), return_exceptions=True)
+        over.set()
+        thread.join()
 
     assert all(isinstance(end, ProviderError) and end.details["attempts"] == 1 for end in ends)
     assert connections == 50
