@@ -120,7 +120,7 @@ def main() -> None:
                 participants.append(who)
             except Failed as failure:
                 absent[name] = str(failure)
-        session = Session(participants, rounds=24 if options.quick else 80, seconds=0.75 if options.quick else 12.0)
+        session = Session(participants, rounds=20 if options.quick else 80, seconds=0.5 if options.quick else 12.0)
         for question in questions:
             sys.stderr.write(f"{question.label}\n")
             session.ask(question)
