@@ -83,3 +83,10 @@ def tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+@pytest.fixture
+def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The services' certificate is among the system's."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", context)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pepperpy.providers import ProviderError, ProviderNotInitializedError, ReadyProvider, create_provider
+from pepperpy.providers import Completion, ProviderError, ProviderNotInitializedError, ReadyProvider, create_provider
 from pepperpy.providers._transport.request import SwiftRequest, http_writer
 from pepperpy.providers.testing import FakeService, Reply
 
@@ -128,27 +128,29 @@ async def test_an_outage_is_not_stormed(answer: bytes) -> None:
     assert connections == 50
 
 
+async def begun_together(provider: ReadyProvider) -> list[asyncio.Task[Completion]]:
+    """Return ten calls behind ten that made their connections; all but the first, written at once, await their turn."""
+    await asyncio.gather(*(provider.complete("x") for _ in range(10)))
+    calls = [asyncio.create_task(provider.complete("x")) for _ in range(10)]
+    await asyncio.sleep(0)
+    return calls
+
+
 async def test_cleanup_before_its_turn(service: FakeService) -> None:
     """Promise 41: calls that wait to be written when their provider is cleaned up are not sent."""
     async with await provider_for(service) as provider:
-        await asyncio.gather(*(provider.complete("x") for _ in range(10)))
-        sent = len(service.requests)
-        calls = [asyncio.create_task(provider.complete("x")) for _ in range(10)]
-        await asyncio.sleep(0)
+        calls = await begun_together(provider)
         await provider.cleanup()
         ends = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [type(end) for end in ends] == [ProviderNotInitializedError] * 10
-    assert len(service.requests) <= sent + 1
+    assert len(service.requests) <= 10 + 1
 
 
 async def test_a_call_cancelled_before_its_turn_is_not_sent(service: FakeService) -> None:
     """Who is cancelled in a crowd before anything of it was written has sent nothing, and the pool goes on."""
     async with await provider_for(service) as provider:
-        await asyncio.gather(*(provider.complete("x") for _ in range(10)))
-        sent = len(service.requests)
-        calls = [asyncio.create_task(provider.complete("x")) for _ in range(10)]
-        await asyncio.sleep(0)
+        calls = await begun_together(provider)
         for call in calls[1:]:
             call.cancel()
         ends = await asyncio.gather(*calls, return_exceptions=True)
@@ -156,7 +158,7 @@ async def test_a_call_cancelled_before_its_turn_is_not_sent(service: FakeService
         assert await provider.complete("x") == "ok"
     # The first was written at once.
     assert [type(end).__name__ for end in ends] == ["Completion"] + ["CancelledError"] * 9
-    assert len(service.requests) == sent + 2
+    assert len(service.requests) == 10 + 2
 
 
 @pytest.mark.usefixtures("no_collection")

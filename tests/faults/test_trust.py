@@ -155,12 +155,9 @@ async def test_tls_is_verified(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPa
     assert not caught.value.retryable
 
 
-async def test_tls_to_a_certificate_that_is_trusted(
-    tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("trusted")
+async def test_tls_to_a_certificate_that_is_trusted(tls: ssl.SSLContext) -> None:
     """Promise 35: with its certificate among the system's, the same service is reached, and its connection kept."""
-    context = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", context)
     async with FakeService(WIRE.completion("ok"), WIRE.stream(["o", "k"]), WIRE.completion("ok"), tls=tls) as service:
         async with await provider_for(service) as provider:
             assert await provider.complete("x") == "ok"
@@ -180,14 +177,19 @@ async def test_tls_to_what_speaks_none(service: FakeService) -> None:
     assert service.requests == []
 
 
+def name_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Have the environment name a proxy for everything."""
+    for name in PROXY_VARIABLES[:6]:
+        monkeypatch.setenv(name, url)
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+
+
 @pytest.mark.parametrize("call", [complete, stream])
 async def test_no_ambient_proxy(service: FakeService, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
     """Promise 35: a proxy of the environment is used only where `trust_env` says so."""
     async with FakeService(Reply(status=407)) as proxy:
-        for name in PROXY_VARIABLES[:6]:
-            monkeypatch.setenv(name, proxy.url)
-        monkeypatch.setenv("no_proxy", "")
-        monkeypatch.setenv("NO_PROXY", "")
+        name_proxy(monkeypatch, proxy.url)
         service.replies = [WIRE.completion("ok") if call is complete else WIRE.stream(["ok"])]
         async with await provider_for(service) as provider:
             assert await call(provider) == "ok"
@@ -211,10 +213,7 @@ async def test_the_head_of_a_stream_through_a_proxy_is_bounded(
     """Promise 16: the first silence is bounded as a whole behind a proxy, too."""
     dripping = Reply(raw=[b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 600], pause=0.1)
     async with FakeService(dripping) as proxy:
-        for name in PROXY_VARIABLES[:6]:
-            monkeypatch.setenv(name, proxy.url)
-        monkeypatch.setenv("no_proxy", "")
-        monkeypatch.setenv("NO_PROXY", "")
+        name_proxy(monkeypatch, proxy.url)
         timeouts = Timeouts(connect=0.2, idle=0.2)
         async with await provider_for(service, trust_env=True, timeout=timeouts) as provider:
             with pytest.raises(ProviderTimeoutError), within(1.5, least=0.2):

@@ -9,7 +9,6 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import aiohttp.connector
@@ -193,13 +192,6 @@ PIECE = b"data: " + json.dumps(chunk("Par")).encode() + b"\n\n"
 CHUNK = b"%x\r\n%b\r\n" % (len(PIECE), PIECE)
 BODY = bytes(WIRE.completion("ok").body)  # type: ignore[arg-type]
 LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
-
-
-@pytest.fixture
-def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The services' certificate is among the system's."""
-    context = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", context)
 
 
 @pytest.fixture
